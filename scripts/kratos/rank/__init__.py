@@ -1,0 +1,1 @@
+"""Rankers: each module ranks genes per cell type from cells alone, without a model of ours; `order` makes ranks."""
