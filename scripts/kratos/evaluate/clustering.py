@@ -1,0 +1,39 @@
+"""Clustering metrics of a model's groups and embedding (Sec. 2.3, Table 2)."""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, silhouette_score
+
+
+def clustering_metrics(latent: np.ndarray, group: np.ndarray, labels: np.ndarray, split: np.ndarray) -> pd.DataFrame:
+    """Silhouette of the cell types in the embedding, ARI and AMI of the assigned groups against the cell types.
+
+    Parameters
+    ----------
+    latent
+        Latent coordinates (n, d).
+    group
+        Assigned group of each cell (n,).
+    labels
+        Cell types (n,).
+    split
+        ``train``, ``validation`` or ``test`` (n,).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``cells`` (all; training, with the validation cells; test), ``n_cells``, ``metric`` (silhouette, ari,
+        ami), ``value``; a metric that is undefined on its cells is NaN.
+    """
+    masks = {"all": np.ones(len(labels), dtype=bool), "training": split != "test", "test": split == "test"}
+    rows = []
+    for cells, mask in masks.items():
+        y, g, n_types = labels[mask], group[mask], len(np.unique(labels[mask]))
+        defined = 2 <= n_types < len(y)
+        values = {
+            "silhouette": silhouette_score(latent[mask], y) if defined else np.nan,
+            "ari": adjusted_rand_score(y, g) if len(y) else np.nan,
+            "ami": adjusted_mutual_info_score(y, g) if len(y) else np.nan,
+        }
+        rows += [(cells, int(mask.sum()), metric, float(value)) for metric, value in values.items()]
+    return pd.DataFrame(rows, columns=["cells", "n_cells", "metric", "value"])
