@@ -1,0 +1,1 @@
+"""Tables: each module turns evaluation rows into one table of the paper or of ours."""
