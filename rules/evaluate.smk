@@ -1,0 +1,62 @@
+rule auroc:
+    input:
+        cells="results/{dataset}/cells.h5ad",
+        ranking="results/{dataset}/{seed}/rankings/{method}.parquet",
+    output:
+        "results/{dataset}/{seed}/auroc/{method}.parquet",
+    log:
+        "logs/{dataset}/{seed}/auroc/{method}.log",
+    benchmark:
+        "benchmarks/{dataset}/{seed}/auroc/{method}.jsonl"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=120,
+    params:
+        protocol=auroc_params,
+    script:
+        "../scripts/auroc.py"
+
+
+rule redundancy:
+    input:
+        cells="results/{dataset}/cells.h5ad",
+        ranking="results/{dataset}/{seed}/rankings/{method}.parquet",
+    output:
+        "results/{dataset}/{seed}/redundancy/{method}.parquet",
+    log:
+        "logs/{dataset}/{seed}/redundancy/{method}.log",
+    benchmark:
+        "benchmarks/{dataset}/{seed}/redundancy/{method}.jsonl"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=15,
+    params:
+        settings=redundancy_params,
+    script:
+        "../scripts/redundancy.py"
+
+
+rule clustering:
+    input:
+        cells="results/{dataset}/cells.h5ad",
+        embeddings=embeddings,
+    output:
+        "results/{dataset}/{seed}/clustering.parquet",
+    log:
+        "logs/{dataset}/{seed}/clustering.log",
+    benchmark:
+        "benchmarks/{dataset}/{seed}/clustering.jsonl"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=15,
+    script:
+        "../scripts/clustering.py"

@@ -1,0 +1,43 @@
+rule train:
+    input:
+        cells="results/{dataset}/cells.h5ad",
+    output:
+        model="results/{dataset}/{seed}/{model}/model.pt",
+        embedding="results/{dataset}/{seed}/{model}/embedding.npz",
+        training="results/{dataset}/{seed}/{model}/training.json",
+    log:
+        "logs/{dataset}/{seed}/train/{model}.log",
+    benchmark:
+        "benchmarks/{dataset}/{seed}/train/{model}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=30,
+    params:
+        spec=model_params,
+    script:
+        "../scripts/train.py"
+
+
+rule project:
+    input:
+        cells="results/{dataset}/cells.h5ad",
+        embeddings=embeddings,
+    output:
+        "results/{dataset}/{seed}/projections.parquet",
+    log:
+        "logs/{dataset}/{seed}/project.log",
+    benchmark:
+        "benchmarks/{dataset}/{seed}/project.jsonl"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=30,
+    params:
+        projections=config["projections"],
+    script:
+        "../scripts/project.py"

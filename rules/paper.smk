@@ -1,0 +1,73 @@
+rule table:
+    input:
+        table_inputs,
+    output:
+        report(
+            "results/tables/{table}.csv",
+            caption="../report/captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+    log:
+        "logs/tables/{table}.log",
+    benchmark:
+        "benchmarks/tables/{table}.jsonl"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=5,
+    params:
+        entry=table_params,
+    script:
+        "../scripts/table.py"
+
+
+rule figure:
+    input:
+        figure_inputs,
+    output:
+        png=report(
+            "results/figures/{figure}.png",
+            caption="../report/captions/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        pdf="results/figures/{figure}.pdf",
+        svg="results/figures/{figure}.svg",
+        csv="results/figures/{figure}.csv",
+    log:
+        "logs/figures/{figure}.log",
+    benchmark:
+        "benchmarks/figures/{figure}.jsonl"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=5,
+    params:
+        entry=figure_params,
+    script:
+        "../scripts/figure.py"
+
+
+rule summary:
+    input:
+        tables=table_files(),
+        figures=figure_files(),
+        evaluations=evaluation_files(),
+        training=training_files(),
+    output:
+        "results/summary.txt",
+    log:
+        "logs/summary.log",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=5,
+    script:
+        "../scripts/summary.py"

@@ -1,0 +1,39 @@
+"""AUROC of an RBF SVM on every type's top-k genes, for one method."""
+
+from typing import Any
+
+import pandas as pd
+
+from kratos.cells import read_cells
+from kratos.evaluate.auroc import auroc_rows
+from kratos.evaluate.panels import grid_sizes
+from kratos.files import write_parquet
+from kratos.job import job
+from kratos.seeds import derive_seed
+
+
+def main(cells: str, ranking: str, protocol: dict[str, Any], identity: dict[str, Any], output: str) -> None:
+    """Evaluate `ranking` by `protocol` (draws, folds, fractions …); `identity` has dataset, method and seed."""
+    adata = read_cells(cells)
+    settings = {key: value for key, value in protocol.items() if key != "fractions"}
+    rows = auroc_rows(
+        adata,
+        pd.read_parquet(ranking),
+        grid_sizes(adata.n_vars, protocol["fractions"]),
+        seed=derive_seed(identity["dataset"], "auroc", identity["seed"]),
+        **settings,
+    )
+    write_parquet(output, rows.assign(**identity))
+
+
+if "snakemake" in globals():
+    smk = globals()["snakemake"]
+    with job(smk.log[0], smk.threads):
+        wildcards = smk.wildcards
+        main(
+            smk.input.cells,
+            smk.input.ranking,
+            smk.params.protocol,
+            {"dataset": wildcards.dataset, "method": wildcards.method, "seed": int(wildcards.seed)},
+            smk.output[0],
+        )
