@@ -15,15 +15,22 @@ from kratos.seeds import derive_seed
 def main(cells: str, ranking: str, protocol: dict[str, Any], identity: dict[str, Any], output: str) -> None:
     """Evaluate `ranking` by `protocol` (draws, folds, fractions …); `identity` has dataset, method and seed."""
     adata = read_cells(cells)
+    rankings = pd.read_parquet(ranking)
     settings = {key: value for key, value in protocol.items() if key != "fractions"}
     rows = auroc_rows(
         adata,
-        pd.read_parquet(ranking),
+        rankings,
         grid_sizes(adata.n_vars, protocol["fractions"]),
         seed=derive_seed(identity["dataset"], "auroc", identity["seed"]),
         **settings,
     )
-    write_parquet(output, rows.assign(**identity))
+    ranked = rankings.groupby("cell_type")["rank"].max()
+    rows = rows.assign(
+        full_panel=protocol["fractions"] == [1.0],
+        ranks_all=rows["cell_type"].map(ranked).fillna(0) == adata.n_vars,
+        **identity,
+    )
+    write_parquet(output, rows)
 
 
 if "snakemake" in globals():

@@ -1,11 +1,18 @@
 """What all evaluations of marker panels share: panel sizes, and which cell types are evaluated."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
+from kratos.errors import KratosError
 
-def grid_sizes(n_genes: int, fractions: list[float]) -> list[int]:
-    """Panel sizes: fractions of `n_genes`, rounded, at least 1, each once, ascending."""
+
+def grid_sizes(n_genes: int, fractions: Sequence[float]) -> list[int]:
+    """Panel sizes: fractions of `n_genes` in (0, 1], rounded, at least 1 gene, each once, ascending."""
+    for fraction in fractions:
+        if not 0.0 < fraction <= 1.0:
+            raise KratosError(f"panel size: fraction {fraction} is not in (0, 1]; correct the fractions in the config.")
     return sorted({max(1, round(fraction * n_genes)) for fraction in fractions})
 
 
@@ -22,3 +29,28 @@ def note_of(ranking: pd.DataFrame, cell_type: str) -> str:
     """The note that a ranking has for a type without ranked genes."""
     notes = ranking.loc[ranking["cell_type"] == cell_type, "note"]
     return str(notes.iloc[0]) or "no gene has a score"
+
+
+def share_full_panel(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give every method the AUROC of all genes, which a control has evaluated once.
+
+    Parameters
+    ----------
+    rows
+        AUROC rows of one or more methods; those with ``full_panel`` come from a control that has all genes as its only
+        panel.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows, with the control's repeated under the name of every other method of the same data set, seed and
+        protocol that ranks all genes (``ranks_all``).
+    """
+    control = rows[rows["full_panel"]]
+    frames = [rows]
+    keys = ["dataset", "seed", "protocol"]
+    for (*place, method), own in rows[~rows["full_panel"]].groupby([*keys, "method"]):
+        if own["ranks_all"].any():
+            same = (control[keys] == place).all(axis=1)
+            frames.append(control[same].assign(method=method, full_panel=False))
+    return pd.concat(frames, ignore_index=True)
