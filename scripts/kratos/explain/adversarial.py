@@ -8,6 +8,7 @@ from torch import Tensor
 from tqdm import trange
 
 from kratos.explain.scoring import Explanation, Output, failed, transform_of
+from kratos.explain.shared_gradient import SharedGradient
 from kratos.models.base import CellModel
 
 
@@ -56,19 +57,24 @@ def explain(
     -------
     Explanation
         ``score`` is abs δ, averaged over cells when there is a δ for each. Its log says how many cells left their
-        type, and the hinge at the start and the end.
+        type, the hinge at the start and the end, and how many cells `SharedGradient` left out by mistake.
     """
     others = [g for g in range(model.scores(x[:1]).shape[1]) if g not in columns] if target is None else list(target)
     if not others:
         return failed(x.shape[1], "no other group to move to")
     transform = transform_of(output)
+    own, rest = (torch.tensor(c, device=x.device) for c in (columns, others))
 
     def margins(scores: Tensor) -> Tensor:
         outputs = transform(scores)
-        return outputs[:, columns].amax(dim=1) - outputs[:, others].amax(dim=1)
+        return outputs.index_select(1, own).amax(dim=1) - outputs.index_select(1, rest).amax(dim=1)
 
-    gradient = _shared_gradient(model, x, margins, margin) if delta == "per_class" else None
-    gradient = gradient or _direct_gradient(model, x, margins, margin, per_cell=delta == "per_cell")
+    first_layer = model.first_layer() if delta == "per_class" else None
+    gradient: Gradient
+    if first_layer is None:
+        gradient = _direct_gradient(model, x, margins, margin, per_cell=delta == "per_cell")
+    else:
+        gradient = SharedGradient(first_layer, x, margins, margin)
     shape = (x.shape[1],) if delta == "per_class" else tuple(x.shape)
     perturbation = torch.full(shape, start, dtype=x.dtype, device=x.device)
     hinge_at_start = None
@@ -90,31 +96,12 @@ def explain(
             "moved": float(left.double().mean()),
             "hinge_start": hinge_at_start or 0.0,
             "hinge_end": float(gradient(perturbation)[1]),
+            "missed": getattr(gradient, "missed", 0),
         },
     )
 
 
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
-
-
-def _shared_gradient(
-    model: CellModel, x: Tensor, margins: Callable[[Tensor], Tensor], margin: float
-) -> Gradient | None:
-    """The class-level gradient through the first layer alone: W(x + δ) + b = (Wx + b) + Wδ, and Wx + b is constant."""
-    parts = model.first_layer()
-    if parts is None:
-        return None
-    weight, bias, rest = parts
-    with torch.no_grad():
-        constant = torch.nn.functional.linear(x, weight, bias)
-
-    def gradient(perturbation: Tensor) -> tuple[Tensor, Tensor]:
-        shift = (weight @ perturbation).detach().requires_grad_(True)
-        hinge = (margin + margins(rest(constant + shift))).clamp_min(0).mean()
-        (along,) = torch.autograd.grad(hinge, shift)
-        return along @ weight, hinge.detach()
-
-    return gradient
 
 
 def _direct_gradient(
