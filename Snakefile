@@ -9,6 +9,7 @@ if "datasets" not in config:
 
 
 include: "rules/common.smk"
+include: "rules/artefacts.smk"
 include: "rules/data.smk"
 include: "rules/models.smk"
 include: "rules/explain.smk"
@@ -49,6 +50,4 @@ onsuccess:
 
 
 onerror:
-    print(
-        "A job failed. Its log names the cause; finished results are kept, and the same command resumes."
-    )
+    print("A job failed. Its log names the cause; finished results are kept, and the same command resumes.")

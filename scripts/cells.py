@@ -5,9 +5,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from kratos.cells import assign_split, check_cells, check_contents, fingerprint, write_cells
+from kratos.cells import check_cells, check_contents, fingerprint, write_cells
 from kratos.datasets import load
 from kratos.job import job
+from kratos.split import split_cells
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ def main(dataset: str, spec: dict[str, Any], files: list[str], output: str) -> N
     paths = {Path(file).name: Path(file) for file in files}
     adata = load(spec["loader"], paths, spec["params"])
     check_contents(adata, spec["expect"], dataset)
-    assign_split(adata, **spec["split"])
+    split_cells(adata, **spec["split"])
     check_cells(adata, name=dataset)
     adata.uns["source"] = {
         "dataset": dataset,

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kratos.cells import read_cells
@@ -12,6 +13,7 @@ from kratos.plugins import plugin
 from kratos.seeds import derive_seed
 
 log = logging.getLogger(__name__)
+GENE_COLUMNS = ("role", "row", "col")
 
 
 def main(cells: str, model: str | None, spec: dict[str, Any], identity: dict[str, Any], output: str) -> None:
@@ -23,8 +25,22 @@ def main(cells: str, model: str | None, spec: dict[str, Any], identity: dict[str
         log.info("protocol %s", protocol)
         # crossval ranks on the cells that it is evaluated on, as the paper does; heldout never sees test cells.
         subset = adata if protocol == "crossval" else adata[(adata.obs["split"] != "test").to_numpy()].copy()
-        frames.append(rank_once(subset, model, spec, seed).assign(protocol=protocol))
+        frames.append(describe_genes(rank_once(subset, model, spec, seed), subset).assign(protocol=protocol))
     write_parquet(output, pd.concat(frames, ignore_index=True).assign(**identity))
+
+
+def describe_genes(ranking: pd.DataFrame, adata: Any) -> pd.DataFrame:
+    """Add each gene's mean in the ranked type, and what the data set knows of it (a role, a pixel's place)."""
+    labels = adata.obs["cell_type"].astype(str).to_numpy()
+    types = ranking["cell_type"].unique()
+    means = pd.DataFrame(
+        {t: np.asarray(adata.X[labels == t].mean(axis=0)).ravel() for t in types if (labels == t).any()},
+        index=adata.var_names,
+    )
+    long = means.rename_axis("gene").reset_index().melt("gene", var_name="cell_type", value_name="mean")
+    ranking = ranking.merge(long, on=["cell_type", "gene"], how="left", validate="many_to_one")
+    known = adata.var[[column for column in GENE_COLUMNS if column in adata.var]]
+    return ranking.join(known, on="gene")
 
 
 def rank_once(adata: Any, model: str | None, spec: dict[str, Any], seed: int) -> pd.DataFrame:

@@ -15,7 +15,8 @@ def main(cells: str, ranking: str, settings: dict[str, Any], identity: dict[str,
     """Measure the ranking of all cells; `identity` has dataset, method and seed."""
     adata = read_cells(cells)
     rankings = pd.read_parquet(ranking)
-    own = rankings[rankings["protocol"] == rankings["protocol"].iloc[0]]
+    protocols = rankings["protocol"].unique()
+    own = rankings[rankings["protocol"] == ("crossval" if "crossval" in protocols else protocols[0])]
     sizes = grid_sizes(adata.n_vars, settings["fractions"])
     options = {key: value for key, value in settings.items() if key != "fractions"}
     write_parquet(output, redundancy_rows(adata, own, sizes, **options).assign(**identity))

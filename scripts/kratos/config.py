@@ -8,10 +8,10 @@ import jsonschema
 import yaml
 
 from kratos.errors import KratosError
-from kratos.plugins import check_parameters, suggest
+from kratos.plugins import check_parameters, parameters, suggest
 
 # Keyword-only parameters that the workflow passes itself, so that a config may not.
-RESERVED = ("seed", "device", "target", "style", "methods", "models", "titles", "families")
+RESERVED = {"models": ("seed", "device"), "explain": ("seed", "target"), "rank": ("seed",)}
 # Keys of a table or figure entry that are not parameters of its plug-in.
 ARTEFACT_KEYS = {"kind", "dataset", "datasets", "methods", "models", "seeds", "caption"}
 
@@ -54,12 +54,14 @@ def _check_schema(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         unknown = sorted(set(error.instance) - set(known))
         raise KratosError(f"config: unknown key '{unknown[0]}' in {place}{suggest(unknown[0], known)}")
     hint = f" ({error.schema['description']})" if "description" in error.schema else ""
+    if error.validator == "oneOf" and len(error.absolute_path) == 2:
+        raise KratosError(f"config: {place}: needs 'dataset' or 'datasets', one of the two")
     raise KratosError(f"config: {place}: {error.message}{hint}")
 
 
 def _check_plugin(place: str, family: str, name: str, entry: Mapping[str, Any]) -> None:
     try:
-        check_parameters(family, name, entry.get("params", {}), RESERVED)
+        check_parameters(family, name, entry.get("params", {}), RESERVED.get(family, ()))
     except KratosError as error:
         raise KratosError(f"config: {place}: {error}") from None
 
@@ -70,6 +72,8 @@ def _known(place: str, what: str, name: str, names: Iterable[str]) -> None:
 
 
 def _check_method(place: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    if "grid" in entry:
+        _known(place, "grid", entry["grid"], config["grids"])
     if "ranker" in entry:
         _check_plugin(place, "rank", entry["ranker"], entry)
         for key in ("model", "explainer", "pairs"):
@@ -82,28 +86,52 @@ def _check_method(place: str, entry: Mapping[str, Any], config: Mapping[str, Any
                 f"config: {place}: needs either 'ranker', or 'model' and 'explainer' ('{key}' is missing)"
             )
         _known(place, key, entry[key], config[section])
+    if entry.get("params"):
+        raise KratosError(f"config: {place}: 'params' are a ranker's; an explainer has its own in explainers")
+    kind = config["explainers"][entry["explainer"]]["kind"]
+    if "pairs" in entry and "target" not in parameters("explain", kind):
+        raise KratosError(f"config: {place}: explainer '{kind}' cannot explain pairs: use 'adversarial'")
 
 
 def _check_dataset(place: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     for file in entry.get("files", []):
         _known(place, "file (section resources)", file, config.get("resources", {}))
-    for method in entry["methods"]:
+    for method in entry.get("methods", []):
         _known(place, "method", method, config["methods"])
     for model in entry.get("models", []):
         _known(place, "model", model, config["models"])
-    if "grid" in entry:
-        _known(place, "grid", entry["grid"], config["grids"])
+    _known(place, "grid", entry.get("grid", "paper"), config["grids"])
 
 
 def _check_artefact(place: str, section: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     params = {key: value for key, value in entry.items() if key not in ARTEFACT_KEYS}
     _check_plugin(place, section, entry["kind"], {"params": params})
-    for dataset in artefact_datasets(entry):
+    datasets = artefact_datasets(entry)
+    for dataset in datasets:
         _known(place, "dataset", dataset, config["datasets"])
     for method in artefact_methods(entry):
         _known(place, "method", method, config["methods"])
+    fitted = {model for dataset in datasets for model in models_of(config, dataset)}
     for model in entry.get("models", []):
         _known(place, "model", model, config["models"])
+        if model not in fitted:
+            raise KratosError(f"config: {place}: model '{model}' is not fitted on {', '.join(datasets)}: add it there")
+    protocol, run = entry.get("protocol", "crossval"), config["auroc"].get("protocols", ["crossval", "heldout"])
+    if "protocol" in parameters(section, entry["kind"]) and protocol not in run:
+        raise KratosError(f"config: {place}: protocol '{protocol}' is not in auroc.protocols: add it there")
+    if entry["kind"] == "projection":
+        for projection, space in entry["panels"]:
+            _known(place, "projection", projection, config.get("projections", ["umap", "tsne"]))
+            _known(place, "model", space, {"input", *fitted})
+    if "panels" in entry and len(datasets) > 1:
+        raise KratosError(f"config: {place}: panels show one data set, not {len(datasets)}: make a figure for each")
+
+
+def models_of(config: Mapping[str, Any], dataset: str) -> list[str]:
+    """Models that a data set needs: those named, and those of its methods, in the config's order."""
+    spec = config["datasets"][dataset]
+    used = {config["methods"][m].get("model") for m in spec.get("methods", [])} | set(spec.get("models", []))
+    return [model for model in config["models"] if model in used]
 
 
 def artefact_datasets(entry: Mapping[str, Any]) -> list[str]:
@@ -116,3 +144,17 @@ def artefact_methods(entry: Mapping[str, Any]) -> list[str]:
     if "methods" in entry or entry["kind"] == "projection":
         return list(entry.get("methods", []))
     return list(dict.fromkeys(method for panel in entry.get("panels", []) for method in panel))
+
+
+def shown_titles(config: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Titles of the data sets, models and methods that a table or figure shows, by section and name.
+
+    No others: the name of a method that is not shown must not make the figure again.
+    """
+    datasets = artefact_datasets(entry)
+    methods = artefact_methods(entry) or [m for d in datasets for m in config["datasets"][d].get("methods", [])]
+    models = entry.get("models") or [model for d in datasets for model in models_of(config, d)]
+    names = {"datasets": datasets, "models": models, "methods": methods}
+    return {
+        section: {name: config[section][name].get("title") or name for name in own} for section, own in names.items()
+    }

@@ -65,6 +65,8 @@ def job(log_file: str | Path, threads: int = 1) -> Iterator[None]:
 def _limited(threads: int) -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
+    # For libraries that a script imports later, inside the job.
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)))
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     with threadpool_limits(threads):

@@ -36,6 +36,7 @@ def auroc_rows(
     c_scale: float,
     gamma_scale: float,
     seed: int,
+    bandwidth: Literal["gamma", "sigma"] = "gamma",
     skip_full: bool = False,
 ) -> pd.DataFrame:
     """AUROC of an RBF SVM on each type's top-k genes, one against the rest (Sec. 4.4, 6.2).
@@ -56,6 +57,8 @@ def auroc_rows(
         Types with fewer cells are not evaluated; a row says so.
     draws, inner_folds, c_scale, gamma_scale
         Random search over C and γ, both exponentially distributed.
+    bandwidth
+        What the second draw is: γ itself (released code) or σ with γ = 1 / (2σ²), the paper's words.
     folds
         Outer folds of ``crossval``.
     seed
@@ -71,6 +74,8 @@ def auroc_rows(
     x, labels = to_dense(adata.X), adata.obs["cell_type"].astype(str).to_numpy()
     training = (adata.obs["split"] != "test").to_numpy()
     draws_of = sample_parameters(draws, derive_seed("search", seed), c_scale=c_scale, gamma_scale=gamma_scale)
+    if bandwidth == "sigma":
+        draws_of[:, 1] = 0.5 / np.square(draws_of[:, 1])
     position = {gene: i for i, gene in enumerate(adata.var_names)}
     rows: list[tuple[Any, ...]] = []
     for protocol in protocols:
@@ -108,12 +113,14 @@ def auroc_rows(
 
 
 def too_few(y: np.ndarray, training: np.ndarray, protocol: str, folds: int, inner_folds: int) -> str:
-    """Why a type (mask `y`) has too few cells for a protocol's folds; empty when it has enough."""
-    if protocol == "heldout":
-        tuned, scored = int((y & training).sum()), int((y & ~training).sum())
-    else:
-        scored = int(y.sum()) // folds
-        tuned = int(y.sum()) - scored - 1
-    if tuned < inner_folds or scored < 1:
-        return f"{int(y.sum())} cells ({scored} scored) are too few for {folds} folds with {inner_folds} inner folds"
+    """Why a type (mask `y`), or the rest, has too few cells for a protocol's folds; empty when both have enough."""
+    for name, own in (("", y), ("other ", ~y)):
+        n = int(own.sum())
+        scored = int((own & ~training).sum()) if protocol == "heldout" else n // folds
+        tuned = int((own & training).sum()) if protocol == "heldout" else n - -(-n // folds)
+        if tuned < inner_folds or scored < 1:
+            return (
+                f"{n} {name}cells ({tuned} to tune on, {scored} to score) are too few for {folds} folds with "
+                f"{inner_folds} inner folds"
+            )
     return ""

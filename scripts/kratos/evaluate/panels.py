@@ -44,13 +44,10 @@ def share_full_panel(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The rows, with the control's repeated under the name of every other method of the same data set, seed and
-        protocol that ranks all genes (``ranks_all``).
+        protocol, for the types whose genes it ranks all (``ranks_all``).
     """
-    control = rows[rows["full_panel"]]
-    frames = [rows]
-    keys = ["dataset", "seed", "protocol"]
-    for (*place, method), own in rows[~rows["full_panel"]].groupby([*keys, "method"]):
-        if own["ranks_all"].any():
-            same = (control[keys] == place).all(axis=1)
-            frames.append(control[same].assign(method=method, full_panel=False))
-    return pd.concat(frames, ignore_index=True)
+    control = rows[rows["full_panel"]].drop(columns="method")
+    keys = ["dataset", "seed", "protocol", "cell_type"]
+    own = rows.loc[~rows["full_panel"] & rows["ranks_all"], [*keys, "method"]].drop_duplicates()
+    shared = control.merge(own, on=keys).assign(full_panel=False)
+    return pd.concat([rows, shared], ignore_index=True) if len(shared) else rows

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from tqdm import trange
 
-from kratos.explain.scoring import Explanation, Output, failed, transform_of
+from kratos.explain.scoring import Explanation, failed, transform_of
 from kratos.explain.shared_gradient import SharedGradient
 from kratos.models.base import CellModel
 
@@ -19,13 +19,14 @@ def explain(
     *,
     seed: int,
     target: list[int] | None = None,
-    output: Output = "logit",
+    output: Literal["logit", "probability"] = "logit",
     delta: Literal["per_class", "per_cell"] = "per_class",
     start: float = 0.001,
     trade_off: float = 100.0,
     learning_rate: float = 0.001,
     iterations: int = 500,
     margin: float = 0.0,
+    maximum_cells: int = 0,
 ) -> Explanation:
     """Minimise ‖δ‖₁ + λ · max(0, α + aᵢ(x + δ) − max over the others aⱼ(x + δ)), Eq. 12, or Eq. 13 with a target.
 
@@ -38,7 +39,7 @@ def explain(
     columns
         Score columns of that type's groups.
     seed
-        Not used: the method is deterministic.
+        Draws the cells when there are more than ``maximum_cells``; otherwise the method is deterministic.
     target
         Score columns of the type to move to (one-vs-one, Eq. 13); None is one-vs-rest (Eq. 12).
     output
@@ -52,6 +53,8 @@ def explain(
         λ and α of Eq. 12.
     learning_rate, iterations
         Step and number of the updates δ ← δ − learning_rate · (sgn δ + λ g).
+    maximum_cells
+        Use a random sample of this many of the type's cells, for very large types; 0 uses all (the paper).
 
     Returns
     -------
@@ -62,6 +65,8 @@ def explain(
     others = [g for g in range(model.scores(x[:1]).shape[1]) if g not in columns] if target is None else list(target)
     if not others:
         return failed(x.shape[1], "no other group to move to")
+    if 0 < maximum_cells < len(x):
+        x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:maximum_cells].sort().values]
     transform = transform_of(output)
     own, rest = (torch.tensor(c, device=x.device) for c in (columns, others))
 

@@ -7,7 +7,8 @@ import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
-from kratos.explain.scoring import Aggregate, Explanation, Output, aggregate_cells, failed, type_output
+from kratos.errors import KratosError
+from kratos.explain.scoring import Explanation, Output, aggregate_cells, failed, type_output
 from kratos.models.base import CellModel
 
 # Captum expands the input once per step: this bounds the expanded matrix (values).
@@ -20,13 +21,11 @@ def explain(
     columns: list[int],
     *,
     seed: int,
-    output: Output = "logit",
+    output: Literal["logit", "probability"] = "logit",
     steps: int = 20,
-    rule: Literal["riemann_right", "riemann_left", "riemann_middle", "riemann_trapezoid", "gausslegendre"] = (
-        "riemann_right"
-    ),
+    rule: Literal["riemann_right", "riemann_left", "riemann_middle", "gausslegendre"] = "riemann_right",
     times_input: bool = True,
-    aggregate: Aggregate = "abs_of_mean",
+    aggregate: Literal["abs_of_mean", "mean_of_abs", "signed"] = "abs_of_mean",
 ) -> Explanation:
     """Integrate a type's output gradient from a baseline of zero expression to each cell.
 
@@ -39,7 +38,8 @@ def explain(
     output
         Explain the ``logit`` or the softmax ``probability``.
     steps, rule
-        m of Eq. 9, and the quadrature; Eq. 9's k = 1 … m is ``riemann_right``.
+        m of Eq. 9 (at least 2), and the quadrature; Eq. 9's k = 1 … m is ``riemann_right``. Captum's trapezoid is not
+        offered: its weights do not add up to 1.
     times_input
         Multiply by (x − baseline) as Eq. 9 does; the released code does not.
     aggregate
@@ -51,6 +51,10 @@ def explain(
         Its log has the completeness delta: the mean and largest absolute difference between a cell's summed
         attributions and F(x) − F(0), which would be zero for an exact integral.
     """
+    if steps < 2:
+        raise KratosError(
+            f"integrated_gradients: steps is {steps}, and at least 2 are needed; correct it in the config"
+        )
     integrated = IntegratedGradients(type_output(model, columns, output), multiply_by_inputs=times_input)
     chunk = max(1, EXPANDED_VALUES // (steps * x.shape[1]))
     parts, deltas = [], []

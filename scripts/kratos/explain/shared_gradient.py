@@ -41,7 +41,7 @@ class SharedGradient:
         margins: Callable[[Tensor], Tensor],
         margin: float,
     ) -> None:
-        weight, bias, self._rest = first_layer
+        weight, bias, self._rest = first_layer[0].detach(), first_layer[1].detach(), first_layer[2]
         self._margins, self._margin = margins, margin
         with torch.no_grad():
             self._constant = torch.nn.functional.linear(x, weight, bias)

@@ -1,10 +1,13 @@
 """SmoothGrad (Eq. 8) through Captum."""
 
+from typing import Literal
+
 import torch
 from captum.attr import NoiseTunnel, Saliency
 from torch import Tensor
 
-from kratos.explain.scoring import Aggregate, Explanation, Output, aggregate_cells, failed, type_output
+from kratos.errors import KratosError
+from kratos.explain.scoring import Explanation, aggregate_cells, failed, type_output
 from kratos.models.base import CellModel
 
 
@@ -14,10 +17,10 @@ def explain(
     columns: list[int],
     *,
     seed: int,
-    output: Output = "logit",
+    output: Literal["logit", "probability"] = "logit",
     samples: int = 20,
     noise: float = 0.2,
-    aggregate: Aggregate = "abs_of_mean",
+    aggregate: Literal["abs_of_mean", "mean_of_abs", "signed"] = "abs_of_mean",
 ) -> Explanation:
     """Average a type's output gradient over noisy copies of its cells.
 
@@ -36,6 +39,10 @@ def explain(
     aggregate
         How cells are reduced to one score per gene, see `kratos.explain.scoring.aggregate_cells`.
     """
+    if samples < 1 or noise < 0:
+        raise KratosError(
+            f"smoothgrad: samples is {samples} and noise {noise}, at least 1 and 0 are needed; correct the config"
+        )
     explained = NoiseTunnel(Saliency(type_output(model, columns, output)))
     spread = noise * float(x.std(unbiased=False))
     # Captum draws from torch's global generator: fork it, so that the seed decides and nothing leaks out.

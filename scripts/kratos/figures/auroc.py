@@ -6,6 +6,7 @@ from typing import Literal
 import pandas as pd
 from matplotlib.figure import Figure
 
+from kratos.evaluate.panels import share_full_panel
 from kratos.figures.curves import draw_curves, finite, summarise
 
 NEEDS = "auroc"
@@ -40,8 +41,9 @@ def draw(
     error_bars
         Draw standard deviations.
     """
-    shown = finite(rows[rows["protocol"] == protocol])
+    shown = finite(share_full_panel(rows[rows["protocol"] == protocol]))
     shown = shown[shown["fraction"] <= maximum_fraction + 1e-9]
-    curves = summarise(shown, ["dataset", "protocol", "method"])
+    drawn = [method for panel in panels for method in panel]
+    curves = summarise(shown[shown["method"].isin(drawn)], ["dataset", "protocol", "method"])
     figure = draw_curves(curves, panels, titles["methods"], "AUROC", columns=columns, error_bars=error_bars)
     return figure, curves

@@ -35,6 +35,7 @@ def draw(
     """
     shown = finite(rows)
     shown = shown[shown["fraction"] <= maximum_fraction + 1e-9]
-    curves = summarise(shown, ["dataset", "method"])
+    drawn = [method for panel in panels for method in panel]
+    curves = summarise(shown[shown["method"].isin(drawn)], ["dataset", "method"])
     figure = draw_curves(curves, panels, titles["methods"], "Redundancy (mean PCC)", columns=columns)
     return figure, curves

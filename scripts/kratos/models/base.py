@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from kratos.errors import KratosError
 from kratos.files import atomic_path
 from kratos.matrices import to_dense
-from kratos.plugins import plugin
+from kratos.plugins import plugin, suggest
 
 FORMAT = 1
 
@@ -69,6 +69,8 @@ class CellModel(nn.Module):
 
     def columns_of(self, cell_type: str) -> list[int]:
         """Score columns of the groups that stand for a cell type; empty when no group does."""
+        if cell_type not in self.cell_types:
+            raise KratosError(f"unknown cell type '{cell_type}'{suggest(cell_type, self.cell_types)}")
         index = self.cell_types.index(cell_type)
         return [g for g, t in enumerate(self.group_type) if t == index]
 
@@ -124,15 +126,17 @@ def load_model(path: str | Path, genes: list[str] | None = None) -> CellModel:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         kind, saved_format = content["kind"], content["format"]
+        if saved_format != FORMAT:
+            raise KratosError(f"{path} has model format {saved_format}, this version reads {FORMAT}: train it again")
+        model = plugin("models", kind).Model(content["genes"], content["cell_types"], **content["settings"])
+        model.load_state_dict(content["state"])
+        model.group_type = content["group_type"]
+    except KratosError:
+        raise
     except Exception as error:
         raise KratosError(
             f"{path} is not a model file of this workflow ({type(error).__name__}): delete it and run again"
         ) from error
-    if saved_format != FORMAT:
-        raise KratosError(f"{path} has model format {saved_format}, this version reads {FORMAT}: train it again")
-    model = plugin("models", kind).Model(content["genes"], content["cell_types"], **content["settings"])
-    model.load_state_dict(content["state"])
-    model.group_type = content["group_type"]
     if genes is not None:
         model.check_genes(genes)
     return model.eval()

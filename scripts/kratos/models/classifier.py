@@ -119,11 +119,14 @@ def fit(
     train, validation = (torch.from_numpy(np.flatnonzero(split == name)) for name in ("train", "validation"))
 
     def loss_of(cells: Tensor) -> Tensor:
-        return nn.functional.binary_cross_entropy(torch.softmax(model.scores(inputs[cells]), dim=1), onehot[cells])
+        probabilities = torch.softmax(model.scores(inputs[cells]), dim=1)
+        if not torch.isfinite(probabilities).all():
+            raise KratosError(f"training diverged in epoch {len(losses) + 1} (loss is not finite): lower learning_rate")
+        return nn.functional.binary_cross_entropy(probabilities, onehot[cells])
 
     optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
     losses, validation_losses, start = [], [], time.perf_counter()
-    for epoch in tqdm(range(epochs), desc="epochs", mininterval=2):
+    for _ in tqdm(range(epochs), desc="epochs", mininterval=2):
         total = 0.0
         for cells in torch.randperm(len(train), generator=generator).split(batch_size):
             optimiser.zero_grad()
@@ -132,10 +135,8 @@ def fit(
             optimiser.step()
             total += float(loss.detach()) * len(cells)
         losses.append(total / len(train))
-        if not np.isfinite(losses[-1]):
-            raise KratosError(f"training diverged in epoch {epoch + 1} (loss {losses[-1]}): lower learning_rate")
         with torch.no_grad():
-            validation_losses.append(float(loss_of(validation)) if len(validation) else float("nan"))
+            validation_losses.append(float(loss_of(validation)) if len(validation) else None)
     seconds = time.perf_counter() - start
     with torch.no_grad():
         assigned = model.scores(inputs).argmax(dim=1).cpu().numpy()
