@@ -9,7 +9,7 @@ from snakemake.utils import validate
 PROJECT = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(PROJECT / "scripts"))
 
-from kratos.config import artefact_datasets, artefact_methods, check_config, read_schema
+from kratos.config import artefact_datasets, artefact_methods, check_config, models_of, read_schema, shown_titles
 from kratos.errors import KratosError
 from kratos.plugins import constant
 
@@ -26,6 +26,8 @@ EVALUATION_FILES = {
     "auroc": "results/{dataset}/{seed}/auroc/{method}.parquet",
     "redundancy": "results/{dataset}/{seed}/redundancy/{method}.parquet",
     "rankings": "results/{dataset}/{seed}/rankings/{method}.parquet",
+    "timing": "results/{dataset}/timing.parquet",
+    "transfer": "results/{dataset}/{seed}/transfer/{method}.parquet",
 }
 
 
@@ -42,6 +44,11 @@ def memory(mb):
     return mem_mb
 
 
+def seeds_of(dataset, which):
+    """Seeds of a data set's `which`, curves or panels: its own, or everyone's."""
+    return config["datasets"][dataset]["seeds"].get(which, config["seeds"][which])
+
+
 def resource_params(wildcards):
     return dict(config["resources"][wildcards.resource])
 
@@ -52,48 +59,46 @@ def cells_params(wildcards):
     return {key: spec[key] for key in ("loader", "params", "expect", "split")}
 
 
+def model_params_of(model):
+    return {key: config["models"][model][key] for key in ("kind", "params", "device")}
+
+
 def model_params(wildcards):
-    spec = config["models"][wildcards.model]
-    return {key: spec[key] for key in ("kind", "params", "device")}
+    return model_params_of(wildcards.model)
 
 
-def dataset_resources(wildcards):
-    return [
-        f"resources/{file}" for file in config["datasets"][wildcards.dataset]["files"]
-    ]
+def dataset_files(wildcards):
+    """Upstream files of a data set, or the user's own."""
+    spec = config["datasets"][wildcards.dataset]
+    own = [spec["params"]["path"]] if spec["params"].get("path") else []
+    return [f"resources/{file}" for file in spec["files"]] + own
 
 
-def dataset_models(dataset):
-    """Models that a data set needs: those named, and those of its methods, in the config's order."""
-    spec = config["datasets"][dataset]
-    used = {config["methods"][m].get("model") for m in spec["methods"]} | set(
-        spec["models"]
-    )
-    return [model for model in config["models"] if model in used]
+def timing_params(wildcards):
+    return {model: model_params_of(model) for model in models_of(config, wildcards.dataset)}
 
 
 def embeddings(wildcards):
     return collect(
         "results/{{dataset}}/{{seed}}/{model}/embedding.npz",
-        model=dataset_models(wildcards.dataset),
+        model=models_of(config, wildcards.dataset),
     )
+
+
+def dataset_model_files(wildcards):
+    models = models_of(config, wildcards.dataset)
+    return collect("results/{{dataset}}/{{seed}}/{model}/model.pt", model=models)
 
 
 def ranking_model(wildcards):
     model = config["methods"][wildcards.method].get("model")
-    return (
-        f"results/{wildcards.dataset}/{wildcards.seed}/{model}/model.pt"
-        if model
-        else []
-    )
+    return f"results/{wildcards.dataset}/{wildcards.seed}/{model}/model.pt" if model else []
 
 
 def method_params(wildcards):
     """Everything that a ranking depends on: the method, and its explainer when it has one."""
     method = {
-        key: value
-        for key, value in config["methods"][wildcards.method].items()
-        if key not in ("title", "family")
+        key: value for key, value in config["methods"][wildcards.method].items() if key not in ("title", "family")
     }
     explainer = config["explainers"].get(method.get("explainer"), {})
     return {
@@ -103,18 +108,25 @@ def method_params(wildcards):
     }
 
 
+def full_panel_methods(dataset):
+    """Controls that evaluate the set of all genes, once for every method of a data set."""
+    rankers = {m: config["methods"][m].get("ranker") for m in config["datasets"][dataset]["methods"]}
+    return [m for m, ranker in rankers.items() if ranker and constant("rank", ranker, "FULL_PANEL_ONLY", False)]
+
+
 def auroc_params(wildcards):
     dataset = config["datasets"][wildcards.dataset]
     fractions = {config["auroc"]["panel_fraction"]}
-    if int(wildcards.seed) in config["seeds"]["curves"]:
-        fractions |= set(config["grids"][dataset["grid"]])
-    settings = {
-        key: value for key, value in config["auroc"].items() if key != "panel_fraction"
-    }
+    if int(wildcards.seed) in seeds_of(wildcards.dataset, "curves"):
+        fractions |= set(config["grids"][config["methods"][wildcards.method].get("grid", dataset["grid"])])
+    full = full_panel_methods(wildcards.dataset)
+    settings = {key: value for key, value in config["auroc"].items() if key != "panel_fraction"}
     return {
         **settings,
-        "fractions": sorted(fractions),
+        "fractions": [1.0] if wildcards.method in full else sorted(fractions),
         "minimum_cells": dataset["minimum_cells"],
+        # All genes are the same panel whatever ranks them: a control evaluates them for everyone.
+        "skip_full": bool(full) and wildcards.method not in full,
     }
 
 
@@ -125,84 +137,3 @@ def redundancy_params(wildcards):
         "fractions": config["grids"][dataset["grid"]],
         "minimum_cells": dataset["minimum_cells"],
     }
-
-
-def artefact_files(section, name):
-    """The evaluation files that a table or figure is made of."""
-    spec = config[section][name]
-    return collect(
-        EVALUATION_FILES[constant(section, spec["kind"], "NEEDS")],
-        dataset=artefact_datasets(spec),
-        seed=config["seeds"][spec["seeds"]],
-        method=artefact_methods(spec),
-    )
-
-
-def figure_inputs(wildcards):
-    return artefact_files("figures", wildcards.figure)
-
-
-def table_inputs(wildcards):
-    return artefact_files("tables", wildcards.table)
-
-
-def artefact_params(section, name):
-    """A table's or figure's entry, with the titles of what it shows."""
-    titles = {
-        s: {n: e["title"] or n for n, e in config[s].items()}
-        for s in ("datasets", "models", "methods")
-    }
-    return {"spec": dict(config[section][name]), "titles": titles}
-
-
-def figure_params(wildcards):
-    return artefact_params("figures", wildcards.figure)
-
-
-def table_params(wildcards):
-    return artefact_params("tables", wildcards.table)
-
-
-def figure_files():
-    return collect(
-        "results/figures/{figure}.{suffix}",
-        figure=config["figures"],
-        suffix=["pdf", "png", "svg", "csv"],
-    )
-
-
-def table_files():
-    return collect("results/tables/{table}.csv", table=config["tables"])
-
-
-def all_seeds():
-    return sorted({*config["seeds"]["curves"], *config["seeds"]["panels"]})
-
-
-def evaluation_files():
-    """Every configured method's evaluation on every data set, whether or not a figure shows it."""
-    files = []
-    for dataset, spec in config["datasets"].items():
-        for method in spec["methods"]:
-            files += collect(
-                EVALUATION_FILES["auroc"],
-                dataset=dataset,
-                method=method,
-                seed=all_seeds(),
-            )
-    return files
-
-
-def training_files():
-    return [
-        f"results/{dataset}/{seed}/{model}/training.json"
-        for dataset in config["datasets"]
-        for model in dataset_models(dataset)
-        for seed in all_seeds()
-    ]
-
-
-def show_summary():
-    summary = Path("results/summary.txt")
-    if summary.exists():
-        print(summary.read_text(encoding="utf-8"))

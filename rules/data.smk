@@ -19,7 +19,7 @@ rule download:
 
 rule cells:
     input:
-        dataset_resources,
+        dataset_files,
     output:
         "results/{dataset}/cells.h5ad",
     log:

@@ -42,6 +42,29 @@ rule redundancy:
         "../scripts/redundancy.py"
 
 
+rule transfer:
+    input:
+        cells="results/{dataset}/cells.h5ad",
+        ranking="results/{dataset}/{seed}/rankings/{method}.parquet",
+        models=dataset_model_files,
+    output:
+        "results/{dataset}/{seed}/transfer/{method}.parquet",
+    log:
+        "logs/{dataset}/{seed}/transfer/{method}.log",
+    benchmark:
+        "benchmarks/{dataset}/{seed}/transfer/{method}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=15,
+    params:
+        fraction=config["transfer"]["fraction"],
+    script:
+        "../scripts/transfer.py"
+
+
 rule clustering:
     input:
         cells="results/{dataset}/cells.h5ad",

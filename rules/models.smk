@@ -21,6 +21,28 @@ rule train:
         "../scripts/train.py"
 
 
+rule timing:
+    input:
+        cells="results/{dataset}/cells.h5ad",
+    output:
+        "results/{dataset}/timing.parquet",
+    log:
+        "logs/{dataset}/timing.log",
+    benchmark:
+        "benchmarks/{dataset}/timing.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        models=timing_params,
+        repeats=config["timing_repeats"],
+    script:
+        "../scripts/timing.py"
+
+
 rule project:
     input:
         cells="results/{dataset}/cells.h5ad",

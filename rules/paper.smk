@@ -1,6 +1,7 @@
 rule table:
     input:
-        table_inputs,
+        rows=table_inputs,
+        cells=table_cells,
     output:
         report(
             "results/tables/{table}.csv",
@@ -26,7 +27,8 @@ rule table:
 
 rule figure:
     input:
-        figure_inputs,
+        rows=figure_inputs,
+        cells=figure_cells,
     output:
         png=report(
             "results/figures/{figure}.png",

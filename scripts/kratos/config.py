@@ -8,12 +8,14 @@ import jsonschema
 import yaml
 
 from kratos.errors import KratosError
-from kratos.plugins import check_parameters, parameters, suggest
+from kratos.plugins import check_parameters, constant, parameters, suggest
 
 # Keyword-only parameters that the workflow passes itself, so that a config may not.
 RESERVED = {"models": ("seed", "device"), "explain": ("seed", "target"), "rank": ("seed",)}
 # Keys of a table or figure entry that are not parameters of its plug-in.
 ARTEFACT_KEYS = {"kind", "dataset", "datasets", "methods", "models", "seeds", "caption"}
+# What tables and figures are made of that have rows per model, not per method.
+OF_MODELS = {"projections", "clustering", "timing"}
 
 
 def read_schema(path: str | Path) -> dict[str, Any]:
@@ -146,13 +148,15 @@ def artefact_methods(entry: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(method for panel in entry.get("panels", []) for method in panel))
 
 
-def shown_titles(config: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def shown_titles(config: Mapping[str, Any], section: str, entry: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Titles of the data sets, models and methods that a table or figure shows, by section and name.
 
     No others: the name of a method that is not shown must not make the figure again.
     """
-    datasets = artefact_datasets(entry)
-    methods = artefact_methods(entry) or [m for d in datasets for m in config["datasets"][d].get("methods", [])]
+    datasets, needs = artefact_datasets(entry), constant(section, entry["kind"], "NEEDS")
+    methods: list[str] = []
+    if needs not in OF_MODELS:
+        methods = artefact_methods(entry) or [m for d in datasets for m in config["datasets"][d].get("methods", [])]
     models = entry.get("models") or [model for d in datasets for model in models_of(config, d)]
     names = {"datasets": datasets, "models": models, "methods": methods}
     return {

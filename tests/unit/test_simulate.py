@@ -206,11 +206,6 @@ def test_density_from_samples_is_the_gaussian_kernel_estimate(tmp_path):
             assert estimate.integrate_box_1d(-np.inf, x) == pytest.approx(q, abs=1e-3)
 
 
-def test_the_package_and_the_config_folder_hold_the_same_table():
-    config = Path(__file__).parents[2] / "config" / "symsim_zeisel_quantiles.csv"
-    assert config.read_bytes() == kinetics.DEFAULT_QUANTILES.read_bytes()
-
-
 @pytest.mark.mirror
 def test_the_table_holds_the_quantiles_of_the_upstream_file():
     upstream = kinetics.read_kinetics(MIRROR / "param_realdata.zeisel.imputed.RData")

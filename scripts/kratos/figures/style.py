@@ -65,6 +65,11 @@ def cell_type_colours(cell_types: Sequence[str]) -> dict[str, str]:
     return {t: CELL_TYPE_COLOURS[i % len(CELL_TYPE_COLOURS)] for i, t in enumerate(sorted(set(cell_types)))}
 
 
+def method_look(index: int) -> tuple[str, str]:
+    """Colour and line style of the method at a position; after eight the colours come again, dashed, then dotted."""
+    return METHOD_COLOURS[index % len(METHOD_COLOURS)], ("-", "--", ":")[index // len(METHOD_COLOURS) % 3]
+
+
 def percent_axis(axis: Axes, fractions: Sequence[float]) -> None:
     """Logarithmic axis of panel size in percent of all genes, with plain numbers at its ticks."""
     axis.set_xscale("log")

@@ -1,0 +1,90 @@
+# Tables, figures and the summary: which files they are made of.
+def artefact_files(section, name):
+    """The evaluation files that a table or figure is made of."""
+    spec = config[section][name]
+    needs = constant(section, spec["kind"], "NEEDS")
+    files = {}
+    for dataset in artefact_datasets(spec):
+        methods = artefact_methods(spec) or config["datasets"][dataset]["methods"]
+        if needs == "auroc":
+            methods = [*methods, *full_panel_methods(dataset)]
+        own = collect(EVALUATION_FILES[needs], dataset=dataset, seed=seeds_of(dataset, spec["seeds"]), method=methods)
+        files.update(dict.fromkeys(own))
+    return list(files)
+
+
+def artefact_cells(section, name):
+    """Cells of the data sets shown: they know whether they are only a part."""
+    return collect("results/{dataset}/cells.h5ad", dataset=artefact_datasets(config[section][name]))
+
+
+def figure_cells(wildcards):
+    return artefact_cells("figures", wildcards.figure)
+
+
+def table_cells(wildcards):
+    return artefact_cells("tables", wildcards.table)
+
+
+def figure_inputs(wildcards):
+    return artefact_files("figures", wildcards.figure)
+
+
+def table_inputs(wildcards):
+    return artefact_files("tables", wildcards.table)
+
+
+def artefact_params(section, name):
+    """A table's or figure's entry, with the titles of what it shows."""
+    spec = config[section][name]
+    return {"spec": dict(spec), "titles": shown_titles(config, section, spec)}
+
+
+def figure_params(wildcards):
+    return artefact_params("figures", wildcards.figure)
+
+
+def table_params(wildcards):
+    return artefact_params("tables", wildcards.table)
+
+
+def figure_files():
+    return collect(
+        "results/figures/{figure}.{suffix}",
+        figure=config["figures"],
+        suffix=["pdf", "png", "svg", "csv"],
+    )
+
+
+def table_files():
+    return collect("results/tables/{table}.csv", table=config["tables"])
+
+
+def all_seeds(dataset):
+    return sorted({*seeds_of(dataset, "curves"), *seeds_of(dataset, "panels")})
+
+
+def evaluation_files():
+    """Every configured method's evaluations on every data set, whether or not a figure shows them."""
+    return [
+        file
+        for dataset, spec in config["datasets"].items()
+        for evaluation in spec["evaluations"]
+        for method in spec["methods"]
+        for file in collect(EVALUATION_FILES[evaluation], dataset=dataset, method=method, seed=all_seeds(dataset))
+    ]
+
+
+def training_files():
+    return [
+        f"results/{dataset}/{seed}/{model}/training.json"
+        for dataset in config["datasets"]
+        for model in models_of(config, dataset)
+        for seed in all_seeds(dataset)
+    ]
+
+
+def show_summary():
+    summary = Path("results/summary.txt")
+    if summary.exists():
+        print(summary.read_text(encoding="utf-8"))

@@ -1,0 +1,77 @@
+"""What users read and what conda would install agree with the code and with the lock."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+CONDA_NAMES = {"pytorch": "torch"}
+
+
+def locked(project):
+    lines = (project / "requirements.lock").read_text().splitlines()
+    return {name.lower(): version for name, version in (line.split("==") for line in lines)}
+
+
+def normal(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def environments(project):
+    return sorted((project / "envs").glob("*.yaml"))
+
+
+def test_the_lock_pins_every_direct_dependency(project):
+    direct = [
+        re.split(r"[<>=]", line)[0].strip()
+        for line in (project / "requirements.in").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    pinned = {normal(name) for name in locked(project)}
+    assert {normal(name) for name in direct} <= pinned
+
+
+def test_conda_environments_have_the_versions_of_the_lock(project):
+    pins = {normal(name): version for name, version in locked(project).items()}
+    assert environments(project)
+    for path in environments(project):
+        environment = yaml.safe_load(path.read_text())
+        assert environment["channels"] == ["conda-forge", "bioconda", "nodefaults"]
+        for dependency in environment["dependencies"]:
+            name, version = dependency.split(" =")
+            if name == "python":
+                assert version == "3.11"
+            else:
+                assert pins[normal(CONDA_NAMES.get(name, name))] == version, f"{path.name}: {name}"
+
+
+def test_every_rule_s_environment_exists(project):
+    for rules in (project / "rules").glob("*.smk"):
+        for name in re.findall(r'"\.\./envs/([\w.]+)"', rules.read_text()):
+            assert (project / "envs" / name).exists()
+
+
+def test_the_description_of_the_config_is_up_to_date(project):
+    command = [sys.executable, str(project / "scripts" / "describe_config.py"), "--check"]
+    environment = {"PYTHONPATH": str(project / "scripts"), "PATH": ""}
+    assert subprocess.run(command, env=environment, check=False).returncode == 0, "run scripts/describe_config.py"
+
+
+def test_the_ranker_of_the_readme_works(project, planted_cells):
+    example = re.search(r"```python\n(.*?)```", (project / "README.md").read_text(), re.DOTALL).group(1)
+    module = {}
+    exec(compile(example, "README.md", "exec"), module)
+    ranking = module["rank"](planted_cells, seed=0, log=True)
+    assert ranking["cell_type"].nunique() == planted_cells.obs["cell_type"].nunique()
+    for cell_type, rows in ranking.groupby("cell_type"):
+        own = planted_cells[planted_cells.obs["cell_type"] == cell_type].to_df()
+        best = rows.loc[rows["rank"] == 1, "gene"].item()
+        np.testing.assert_allclose(own[best].var(ddof=0), own.var(ddof=0).max(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("target", ["demo", "paper", "test", "lint", "env", "bench", "regression"])
+def test_the_commands_of_the_readme_exist(project, target):
+    assert re.search(rf"^{target}: ", (project / "Makefile").read_text(), re.MULTILINE)
