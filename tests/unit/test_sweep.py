@@ -75,8 +75,8 @@ def test_every_factor_has_an_axis_with_its_values_in_order(rankings):
     containers = dict(zip(("a", "random"), figure.axes[1].containers, strict=True))
     for method, container in containers.items():
         own = plotted[(plotted["factor"] == "Cells") & (plotted["method"] == method)]
-        np.testing.assert_allclose(container.lines[0].get_ydata(), own["mean"])
-        np.testing.assert_array_equal(np.rint(container.lines[0].get_xdata()), [0, 1])
+        np.testing.assert_allclose(container.lines[0].get_ydata().astype(float), own["mean"])
+        np.testing.assert_array_equal(np.rint(container.lines[0].get_xdata().astype(float)), [0, 1])
     assert figure.axes[0].get_ylabel() == "Causal genes in the top 5"
     assert figure.axes[0].get_ylim()[0] == 0
 

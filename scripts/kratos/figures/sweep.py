@@ -112,8 +112,8 @@ def _figure(
             colour, line = method_look(look)
             axis.errorbar(
                 places,
-                points["mean"].to_numpy(),
-                yerr=points["sd"].to_numpy(),
+                points["mean"],
+                yerr=points["sd"],
                 color=colour,
                 linestyle=line,
                 marker=MARKERS[look % len(MARKERS)],
