@@ -1,5 +1,6 @@
 """Where each method stops finding causal genes: recovery against what the simulation changed (not in the paper)."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -125,7 +126,7 @@ def _figure(
             )
         axis.axhline(own["chance"].iloc[0], color="0.6", linewidth=0.8, linestyle=":", zorder=0, label="chance")
         axis.set_xticks(range(len(levels)), [str(value) for value in levels.values()])
-        axis.set(xlabel=factor, xlim=(-0.4, len(levels) - 0.6), ylim=(0, None))
+        axis.set(xlabel=textwrap.fill(factor, 26), xlim=(-0.4, len(levels) - 0.6), ylim=(0, None))
         axis.set_title(panel_letter(index), loc="left")
         axis.grid(axis="y", color="0.92", linewidth=0.6)
     for axis in axes.flat[len(factors) :]:
