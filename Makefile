@@ -20,7 +20,7 @@ paper: env
 	$(SNAKEMAKE)
 
 test: env
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 lint: env
 	$(BIN)/ruff check .
