@@ -228,6 +228,18 @@ def test_sizes_beyond_the_ranked_genes_are_left_out(noisy):
     assert set(rows.loc[rows["cell_type"] == "a", "n_genes"]) == {2, 4}
 
 
+def test_a_ranking_shorter_than_every_size_is_evaluated_on_what_it_ranks(noisy):
+    """NS-Forest gives one to six genes: its types must not drop out."""
+    adata, _ = noisy
+    score = np.where(np.arange(12) < 2, 1.0, np.nan)
+    short = pd.concat([ranking_rows(adata.var_names, t, score).assign(protocol="crossval") for t in "abc"])
+    settings = {**SETTINGS, "draws": 1, "protocols": ["crossval"]}
+    rows = auroc_rows(adata, short, [4, 12], **settings)
+    expected = auroc_rows(adata, short, [2], **settings)
+    pd.testing.assert_frame_equal(rows, expected)
+    assert set(rows.loc[rows["cell_type"] == "a", "n_genes"]) == {2}
+
+
 def test_the_same_seed_gives_the_same_rows_and_every_method_the_same_folds(noisy, rows):
     adata, ranking = noisy
     pd.testing.assert_frame_equal(auroc_rows(adata, ranking, [2, 5, 12], **SETTINGS), rows)

@@ -66,6 +66,23 @@ def test_a_comparison_shows_means_over_folds_types_and_seeds(auroc_values, fract
         assert line["not_evaluated"] == "c: 4 cells, fewer than minimum_cells = 15"
 
 
+def test_types_with_panels_of_different_sizes_are_each_shown_at_their_own(auroc_values):
+    """A tool that ranks one gene for a type and ten for another must not lose the first."""
+    short = (auroc_values["method"] == "ig") & (auroc_values["cell_type"] == "a") & (auroc_values["n_genes"] == 10)
+    table = comparison.tabulate(auroc_values[~short], TITLES, fraction=0.1).set_index(["protocol", "method"])
+    line = table.loc[("crossval", "Net_ig")]
+    assert line["n_genes"] == "1 to 10"
+    for cell_type, column, n_genes in (("a", 0, 1), ("b", 1, 10)):
+        expected = expected_areas(auroc_values, "ig", "crossval", n_genes).mean(axis=0)[column]
+        assert line[cell_type] == pytest.approx(expected)
+
+
+def test_a_control_that_is_not_shown_stays_out_of_a_comparison(auroc_values):
+    control = auroc_values[auroc_values["method"] == "sg"].assign(method="all_genes", full_panel=True)
+    table = comparison.tabulate(pd.concat([auroc_values, control]), TITLES)
+    assert set(table["method"]) == {"Net_ig", "Net_sg"}
+
+
 def test_a_comparison_is_sorted_best_first_within_a_protocol(auroc_values):
     rows = auroc_values.copy()
     rows.loc[rows["method"] == "ig", "value"] += 2

@@ -49,7 +49,8 @@ def auroc_rows(
         Rows of `kratos.rank.order.ranking_rows` with a column ``protocol``: ``crossval`` ranks genes on all cells, as
         the paper does; ``heldout`` on training cells only.
     sizes
-        Panel sizes; sizes beyond what a ranking ranks are left out.
+        Panel sizes; sizes beyond what a ranking ranks are left out. A type with fewer ranked genes than the smallest
+        size is evaluated on all of them, so that it does not drop out silently.
     protocols
         ``crossval``: folds over all cells, ranking and SVM on the same cells (the paper). ``heldout``: SVM scaled and
         tuned on training cells, scored once on test cells.
@@ -94,6 +95,8 @@ def auroc_rows(
                 rows.append((protocol, cell_type, 0, np.nan, -1, np.nan, np.nan, np.nan, np.nan, note))
                 continue
             wanted = [k for k in sizes if k <= len(genes) and not (skip_full and k == adata.n_vars)]
+            if len(genes) < min(sizes):
+                wanted = [len(genes)]
             if not wanted:
                 continue
             ranked = np.ascontiguousarray(scaled[:, [position[g] for g in genes[: wanted[-1]]]])

@@ -29,6 +29,8 @@ def tabulate(rows: pd.DataFrame, titles: Mapping[str, Mapping[str, str]], *, fra
         which types have no value, and why.
     """
     means = type_means(share_full_panel(rows)[lambda r: r["method"].isin(rows["method"])], fraction)
+    # The control that evaluated all genes for everyone comes along in the rows even where it is not shown.
+    rows = rows[rows["method"].isin(titles["methods"])]
     table = []
     for (dataset, protocol, method), _ in rows.groupby(["dataset", "protocol", "method"], sort=False):
         place = (means["dataset"] == dataset) & (means["protocol"] == protocol) & (means["method"] == method)

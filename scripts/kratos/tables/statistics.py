@@ -39,11 +39,11 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 def type_means(rows: pd.DataFrame, fraction: float) -> pd.DataFrame:
     """AUROC at one panel size: mean over folds, per dataset, protocol, method, seed and cell type.
 
-    Each method is taken at its evaluated size that is nearest to `fraction`, so that a method that ranks too few genes
-    for it does not drop out silently: its own size is in ``n_genes``.
+    Each method is taken at the evaluated size that is nearest to `fraction` for the type, so that a method that ranks
+    too few genes for it does not drop out silently: its own size is in ``n_genes``.
     """
     evaluated = rows[(rows["note"] == "") & rows["value"].notna()]
-    keys = ["dataset", "protocol", "method"]
+    keys = ["dataset", "protocol", "method", "seed", "cell_type"]
     distance = (evaluated["fraction"] - fraction).abs()
     nearest = evaluated[distance <= distance.groupby([evaluated[k] for k in keys]).transform("min") + 1e-12]
-    return nearest.groupby([*keys, "seed", "cell_type", "n_genes"], as_index=False)["value"].mean()
+    return nearest.groupby([*keys, "n_genes"], as_index=False)["value"].mean()
