@@ -8,6 +8,7 @@ if "datasets" not in config:
     configfile: f"{workflow.current_basedir}/config/config.yaml"
 
 
+include: "rules/library.smk"
 include: "rules/common.smk"
 include: "rules/artefacts.smk"
 include: "rules/data.smk"

@@ -1,32 +1,9 @@
 # Access to the configuration, wildcards, and the input functions of all rules.
-import os
 import re
-import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
-
-
-def project_folder():
-    """Folder of this repository, whose library the rules and their scripts import.
-
-    From a Git host (a module's `github(...)`) Snakemake fetches the files that rules name and no library: fetch it
-    too. The cache keeps the layout of the repository, so scripts find the package beside them.
-    """
-    here = workflow.current_basedir
-    if hasattr(here, "hosted_repo"):
-        listing = here.hosted_repo.repo.git.ls_tree("-r", "--name-only", here.ref, "scripts/kratos", "config/schemas")
-        paths = [workflow.sourcecache.get_path(here.join(f"../{file}")) for file in listing.splitlines()]
-        return Path(os.path.commonpath(paths))
-    try:
-        return Path(here).resolve().parent
-    except TypeError:
-        raise WorkflowError(f"The library cannot be imported from {here}: name a folder, or use github().") from None
-
-
-PROJECT = project_folder()
-sys.path.insert(0, str(PROJECT / "scripts"))
 
 from kratos.config import artefact_datasets, artefact_methods, check_config, models_of, read_schema, shown_titles
 from kratos.errors import KratosError
