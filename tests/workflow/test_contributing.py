@@ -1,4 +1,4 @@
-"""The plug-ins that CONTRIBUTING.md shows, put where it says, make a whole run with the configuration that it shows."""
+"""The plug-ins and configurations that CONTRIBUTING.md and config/README.md show work as they are shown."""
 
 import re
 import shutil
@@ -7,6 +7,7 @@ import sys
 
 import pandas as pd
 import pytest
+import yaml
 
 pytestmark = pytest.mark.workflow
 
@@ -71,3 +72,12 @@ def test_the_examples_run_without_any_rule_changed(repository):
     assert set(bars.index) == {"centroid_gradient", "fold_change"}
     assert (bars > 0.75).all()
     assert (results / "figures" / "bars.svg").stat().st_size > 1000
+
+
+def test_the_configuration_for_one_s_own_cells_makes_a_plan(project, new_workflow):
+    workflow = new_workflow("own")
+    text = (project / "config" / "README.md").read_text(encoding="utf-8")
+    (config,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (workflow.folder / "planted.h5ad").rename(workflow.folder / "my.h5ad")
+    planned = workflow.planned(config=yaml.safe_load(config))
+    assert planned == {"cells": 1, "train": 1, "rank": 2, "auroc": 2, "table": 1, "figure": 1, "summary": 1}
