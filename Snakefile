@@ -5,9 +5,10 @@ min_version("9.0")
 
 if "datasets" not in config:
 
-    configfile: f"{workflow.basedir}/config/config.yaml"
+    configfile: f"{workflow.current_basedir}/config/config.yaml"
 
 
+include: "rules/library.smk"
 include: "rules/common.smk"
 include: "rules/artefacts.smk"
 include: "rules/data.smk"

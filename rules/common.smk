@@ -1,13 +1,9 @@
 # Access to the configuration, wildcards, and the input functions of all rules.
 import re
-import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
-
-PROJECT = Path(workflow.current_basedir).resolve().parent
-sys.path.insert(0, str(PROJECT / "scripts"))
 
 from kratos.config import artefact_datasets, artefact_methods, check_config, models_of, read_schema, shown_titles
 from kratos.errors import KratosError
@@ -68,9 +64,9 @@ def model_params(wildcards):
 
 
 def dataset_files(wildcards):
-    """Upstream files of a data set, or the user's own."""
+    """Upstream files of a data set, or the user's own: `local`, for a module's prefix is not where that one lies."""
     spec = config["datasets"][wildcards.dataset]
-    own = [spec["params"]["path"]] if spec["params"].get("path") else []
+    own = [local(spec["params"]["path"])] if spec["params"].get("path") else []
     return [f"resources/{file}" for file in spec["files"]] + own
 
 

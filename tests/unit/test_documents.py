@@ -1,4 +1,4 @@
-"""What users read and what conda would install agree with the code and with the lock."""
+"""What users read agrees with the code, and the lock with what is wanted."""
 
 import re
 import subprocess
@@ -6,9 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-import yaml
-
-CONDA_NAMES = {"pytorch": "torch"}
 
 
 def locked(project):
@@ -20,10 +17,6 @@ def normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def environments(project):
-    return sorted((project / "envs").glob("*.yaml"))
-
-
 def test_the_lock_pins_every_direct_dependency(project):
     direct = [
         re.split(r"[<>=]", line)[0].strip()
@@ -32,26 +25,6 @@ def test_the_lock_pins_every_direct_dependency(project):
     ]
     pinned = {normal(name) for name in locked(project)}
     assert {normal(name) for name in direct} <= pinned
-
-
-def test_conda_environments_have_the_versions_of_the_lock(project):
-    pins = {normal(name): version for name, version in locked(project).items()}
-    assert environments(project)
-    for path in environments(project):
-        environment = yaml.safe_load(path.read_text())
-        assert environment["channels"] == ["conda-forge", "bioconda", "nodefaults"]
-        for dependency in environment["dependencies"]:
-            name, version = dependency.split(" =")
-            if name == "python":
-                assert version == "3.11"
-            else:
-                assert pins[normal(CONDA_NAMES.get(name, name))] == version, f"{path.name}: {name}"
-
-
-def test_every_rule_s_environment_exists(project):
-    for rules in (project / "rules").glob("*.smk"):
-        for name in re.findall(r'"\.\./envs/([\w.]+)"', rules.read_text()):
-            assert (project / "envs" / name).exists()
 
 
 def test_the_description_of_the_config_is_up_to_date(project):
