@@ -9,11 +9,13 @@ from snakemake.utils import validate
 PROJECT = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(PROJECT / "scripts"))
 
+from kratos.claims.definitions import check_references, claim_files, read_claims
 from kratos.config import artefact_datasets, artefact_methods, check_config, models_of, read_schema, shown_titles
 from kratos.errors import KratosError
 from kratos.plugins import constant
 
 SCHEMA = PROJECT / "config" / "schemas" / "config.schema.yaml"
+CLAIMS_SCHEMA = str(PROJECT / "config" / "schemas" / "claims.schema.yaml")
 try:
     check_config(config, read_schema(SCHEMA))
 except KratosError as error:
