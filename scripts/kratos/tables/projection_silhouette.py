@@ -32,7 +32,9 @@ def tabulate(rows: pd.DataFrame, titles: Mapping[str, Mapping[str, str]], *, spa
         for space in spaces:
             plane = own[own["space"] == space]
             if plane.empty:
-                raise KratosError(f"table 'projection_silhouette': '{space}' is not projected: fit that model on {dataset}")
+                raise KratosError(
+                    f"table 'projection_silhouette': '{space}' is not projected: fit that model on {dataset}"
+                )
             table.append(
                 {
                     "dataset": titles["datasets"][dataset],
