@@ -101,7 +101,8 @@ def _single(measure: Mapping[str, Any], folder: Path, claim: str, remarks: list[
     scale = measure.get("scale", 1)
     if b is None:
         return Measurement(scale * a.value, scale * a.low, scale * a.high, a.seeds, "; ".join(remarks))
-    value = COMPARE[measure["compare"]](a.value, b.value)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = COMPARE[measure["compare"]](np.float64(a.value), np.float64(b.value))
     if not np.isfinite(value):
         raise KratosError(f"claim '{claim}': {sources(measure)}: the comparison gives no finite number")
     low = high = np.nan
@@ -110,7 +111,7 @@ def _single(measure: Mapping[str, Any], folder: Path, claim: str, remarks: list[
         a_low, a_high = (a.low, a.high) if np.isfinite(a.low) else (a.value, a.value)
         b_low, b_high = (b.low, b.high) if np.isfinite(b.low) else (b.value, b.value)
         low, high = a_low - b_high, a_high - b_low
-    return Measurement(scale * value, scale * low, scale * high, a.seeds, "; ".join(remarks))
+    return Measurement(float(scale * value), scale * low, scale * high, a.seeds, "; ".join(remarks))
 
 
 def _whole(measure: Mapping[str, Any], side: str, folder: Path, claim: str) -> Measurement:

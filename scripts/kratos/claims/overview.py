@@ -17,13 +17,12 @@ def overview(ledger: pd.DataFrame) -> str:
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
     lines = [f"{len(ledger)} claims: {told}.", "", "| claim | paper | ours | verdict |", "|---|---|---|---|"]
     groups = ledger["group"].fillna("")
-    for _, own in ledger.groupby(groups.where(groups != "", ledger["statement"]), sort=False):
-        title = own["group"].iloc[0] if isinstance(own["group"].iloc[0], str) and own["group"].iloc[0] else ""
+    for title, own in ledger.groupby(groups.where(groups != "", ledger["statement"]), sort=False):
         units = own["unit"].fillna("").unique()
-        unit = f" ({units[0]})" if len(units) == 1 and units[0] else ""
+        unit = f" {units[0]}" if len(units) == 1 and units[0] else ""
         cells = (
-            (title or own["statement"].iloc[0]) + unit,
-            ", ".join(_published(line) for line in own.itertuples()),
+            title,
+            ", ".join(_published(line) for line in own.itertuples()) + unit,
             _ours(own),
             _verdict(own["verdict"]),
         )
@@ -31,14 +30,14 @@ def overview(ledger: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def number(value: float) -> str:
-    """Three significant digits, without losing those of whole numbers: 0.855, 3.31, 14878."""
-    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+def number(value: float, digits: int = 3) -> str:
+    """Significant digits, without losing those of whole numbers: 0.855, 3.31, 14878."""
+    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.{digits}g}"
 
 
 def _published(line: tuple) -> str:
     if pd.notna(line.published):
-        return number(line.published)
+        return number(line.published, 4)
     side = line.tolerance if isinstance(line.tolerance, str) else ""
     return side.replace("above ", "> ").replace("below ", "< ") or "—"
 

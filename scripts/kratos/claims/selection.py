@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kratos.claims.definitions import selection_files, shown_files
@@ -56,9 +57,10 @@ def select_rows(selection: Mapping[str, Any], folder: Path, claim: str) -> pd.Da
     for column in [*wanted, *interval]:
         if not pd.api.types.is_numeric_dtype(rows[column]):
             raise KratosError(f"{place}: column '{column}' is text, not numbers: choose another column")
-        if rows[column].isna().any():
+        missing = ~np.isfinite(rows[column].to_numpy(dtype=np.float64))
+        if missing.any():
             raise KratosError(
-                f"{place}: {int(rows[column].isna().sum())} of {len(rows)} values of '{column}' are missing where "
+                f"{place}: {int(missing.sum())} of {len(rows)} values of '{column}' are missing where "
                 f"{shown_where(selection)}: make the file again, or declare the claim 'not_testable' with its reason"
             )
     if "largest" in selection:
