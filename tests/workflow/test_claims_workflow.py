@@ -1,6 +1,7 @@
 """The rule that judges claims, through Snakemake on the planted cells."""
 
 import copy
+import shutil
 
 import pandas as pd
 import pytest
@@ -60,8 +61,12 @@ def test_claims_run_what_they_name_and_no_more(workflow):
     assert planned == {"cells": 1, "train": 1, "clustering": 1, "table": 1, "claims": 1}
 
 
-def test_claims_are_judged_in_a_run_and_counted_in_its_summary(workflow):
+def test_claims_are_judged_in_a_run_and_counted_in_its_summary(new_workflow, finished):
+    workflow = new_workflow("judged")
+    # A copy of the finished run: the claims are what is left to do.
+    shutil.copytree(finished.folder, workflow.folder, dirs_exist_ok=True)
     config = configured(workflow, CLAIMS)
+    assert workflow.planned(config=config) == {"claims": 1, "summary": 1}
     result = workflow.run(config=config)
     assert result.returncode == 0, result.stdout[-4000:]
     ledger = pd.read_csv(workflow.path("claims.csv")).set_index("id")
@@ -79,7 +84,7 @@ def test_claims_are_judged_in_a_run_and_counted_in_its_summary(workflow):
     # A missing row stops the run with a sentence, and leaves no ledger behind that could pass for the new one.
     broken = copy.deepcopy(CLAIMS)
     broken["ari"]["measure"]["of"]["where"]["model"] = "ACE"
-    result = workflow.run(config=configured(workflow, broken))
+    result = workflow.run("results/claims.csv", config=configured(workflow, broken))
     assert result.returncode != 0
     assert "Error: claim 'ari': results/tables/clusters.csv has no row where model = 'ACE'" in result.stdout
     assert "Traceback" not in result.stdout
