@@ -84,23 +84,13 @@ def training_files():
     ]
 
 
-def claims_file():
-    """The file of the paper's claims; a relative name starts at the repository."""
-    return str(PROJECT / config["claims"]) if config["claims"] else []
-
-
 def claims_inputs(wildcards):
     """The result files that the claims name, and no others."""
-    try:
-        claims = read_claims(claims_file(), read_schema(CLAIMS_SCHEMA))
-        check_references(claims, config, claims_file())
-    except KratosError as error:
-        raise WorkflowError(str(error)) from None
-    return claim_files(claims)
+    return claim_files(CLAIMS)
 
 
 def claims_results():
-    return "results/claims.csv" if config["claims"] else []
+    return "results/claims.csv" if CLAIMS else []
 
 
 def show_summary():

@@ -1,6 +1,6 @@
 rule claims:
     input:
-        claims=claims_file(),
+        claims=CLAIMS_FILE or [],
         schema=CLAIMS_SCHEMA,
         files=claims_inputs,
     output:

@@ -74,7 +74,7 @@ def test_claims_are_judged_in_a_run_and_counted_in_its_summary(new_workflow, fin
     ari = table.loc[table["cells"] == "test", "ari"].item()
     assert ledger.loc["ari", "ours"] == pytest.approx(ari)
     assert ledger.loc["ari", "verdict"] == ("reproduced" if abs(ari - 0.9) <= 0.1 else "not reproduced")
-    assert ledger.loc["above_random", "ours"] > 0.2
+    assert ledger.loc["above_random", "ours"] > 0.1
     assert ledger.loc["above_random", "verdict"] in ("reproduced", "direction only")
     counts = ledger["verdict"].value_counts()
     expected = f"Claims: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())} (results/claims.csv)"
@@ -99,6 +99,10 @@ def test_claims_are_judged_in_a_run_and_counted_in_its_summary(new_workflow, fin
     ],
 )
 def test_a_mistake_in_the_claims_file_is_one_sentence_before_any_job(workflow, change, sentence):
+    """Also where an old ledger exists, which Snakemake would take for finished."""
+    workflow.path().mkdir(exist_ok=True)
+    workflow.path("claims.csv").touch()
+    workflow.path("summary.txt").touch()
     result = workflow.run("--dry-run", config=configured(workflow, {"ari": {**CLAIMS["ari"], **change}}))
     assert result.returncode != 0
     assert sentence in result.stdout
