@@ -84,6 +84,15 @@ def training_files():
     ]
 
 
+def claims_inputs(wildcards):
+    """The result files that the claims name, and no others."""
+    return claim_files(CLAIMS)
+
+
+def claims_results():
+    return "results/claims.csv" if CLAIMS else []
+
+
 def show_summary():
     summary = Path("results/summary.txt")
     if summary.exists():

@@ -5,13 +5,20 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
+from kratos.claims.definitions import check_references, claim_files, read_claims
 from kratos.config import artefact_datasets, artefact_methods, check_config, models_of, read_schema, shown_titles
 from kratos.errors import KratosError
 from kratos.plugins import constant
 
 SCHEMA = PROJECT / "config" / "schemas" / "config.schema.yaml"
+CLAIMS_SCHEMA = str(PROJECT / "config" / "schemas" / "claims.schema.yaml")
+# A relative name starts at the repository. Claims are read now: an error in an input function would go unnoticed where
+# an old results/claims.csv exists.
+CLAIMS_FILE = str(PROJECT / config["claims"]) if config.get("claims") else ""
 try:
     check_config(config, read_schema(SCHEMA))
+    CLAIMS = read_claims(CLAIMS_FILE, read_schema(CLAIMS_SCHEMA)) if CLAIMS_FILE else {}
+    check_references(CLAIMS, config, CLAIMS_FILE)
 except KratosError as error:
     raise WorkflowError(str(error)) from None
 validate(config, str(SCHEMA))

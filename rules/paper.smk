@@ -61,6 +61,7 @@ rule summary:
         figures=figure_files(),
         evaluations=evaluation_files(),
         training=training_files(),
+        claims=claims_results(),
     output:
         "results/summary.txt",
     log:

@@ -31,7 +31,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     KratosError
         One sentence about the first thing that is wrong.
     """
-    _check_schema(config, schema)
+    check_schema(config, schema)
     for family, section in (("datasets", "datasets"), ("models", "models"), ("explain", "explainers")):
         for name, entry in config.get(section, {}).items():
             _check_plugin(f"{section}.{name}", family, entry["loader" if family == "datasets" else "kind"], entry)
@@ -44,9 +44,10 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
             _check_artefact(f"{section}.{name}", section, entry, config)
 
 
-def _check_schema(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+def check_schema(content: Any, schema: Mapping[str, Any], what: str = "config") -> None:
+    """Raise a `KratosError` about the first thing in `content` (of a file called `what`) that a schema forbids."""
     validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(validator.iter_errors(config), key=lambda e: (len(e.absolute_path), str(e.message)))
+    errors = sorted(validator.iter_errors(content), key=lambda e: (len(e.absolute_path), str(e.message)))
     if not errors:
         return
     error = jsonschema.exceptions.best_match(errors)
@@ -54,11 +55,11 @@ def _check_schema(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
         known = list(error.schema.get("properties", {}))
         unknown = sorted(set(error.instance) - set(known))
-        raise KratosError(f"config: unknown key '{unknown[0]}' in {place}{suggest(unknown[0], known)}")
+        raise KratosError(f"{what}: unknown key '{unknown[0]}' in {place}{suggest(unknown[0], known)}")
     hint = f" ({error.schema['description']})" if "description" in error.schema else ""
     if error.validator == "oneOf" and len(error.absolute_path) == 2:
-        raise KratosError(f"config: {place}: needs 'dataset' or 'datasets', one of the two")
-    raise KratosError(f"config: {place}: {error.message}{hint}")
+        raise KratosError(f"{what}: {place}: needs 'dataset' or 'datasets', one of the two")
+    raise KratosError(f"{what}: {place}: {error.message}{hint}")
 
 
 def _check_plugin(place: str, family: str, name: str, entry: Mapping[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""Claims: what the paper says, measured from result files, with a verdict."""
