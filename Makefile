@@ -4,7 +4,7 @@ BIN := .venv/bin
 PBMC := results/pbmc
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: env demo paper test lint regression bench lock clean
+.PHONY: env demo paper deviations test lint regression bench lock clean
 
 env: .venv/complete
 
@@ -18,6 +18,10 @@ demo: env
 
 paper: env
 	$(SNAKEMAKE)
+
+# What every point where paper and released code differ does to the numbers: deviations/results/tables/deviations.csv
+deviations: env
+	$(SNAKEMAKE) --configfile config/deviations.yaml --directory deviations
 
 test: env
 	$(BIN)/pytest -q -n 2 --dist loadfile
@@ -47,4 +51,4 @@ lock:
 	rm -rf .venv-lock
 
 clean:
-	git clean -fdxq -- results demo logs benchmarks .snakemake
+	git clean -fdxq -- results demo deviations logs benchmarks .snakemake

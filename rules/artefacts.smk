@@ -57,7 +57,35 @@ def figure_files():
 
 
 def table_files():
-    return collect("results/tables/{table}.csv", table=config["tables"])
+    ledger = ["results/tables/deviations.csv"] if config["deviations"] else []
+    return collect("results/tables/{table}.csv", table=config["tables"]) + ledger
+
+
+def measured_deviations():
+    """The deviations that have numbers, and the data sets that each compares."""
+    entries = {name: entry for name, entry in config["deviations"].items() if entry["set"] or entry.get("cells")}
+    return [(entry, compared(config, name)) for name, entry in entries.items()]
+
+
+def deviation_rows(wildcards):
+    """What the ledger is read from, by what is shown."""
+    files = {shown: {} for shown in SHOWN}
+    for entry, datasets in measured_deviations():
+        for shown in entry["shows"]:
+            for dataset in datasets:
+                seeds = seeds_of(dataset, "panels")
+                rows = collect(EVALUATION_FILES[SHOWN[shown]], dataset=dataset, seed=seeds, method=entry["methods"])
+                files[shown].update(dict.fromkeys(rows))
+    return {shown: list(own) for shown, own in files.items()}
+
+
+def deviation_cells(wildcards):
+    datasets = {dataset for _, compared_datasets in measured_deviations() for dataset in compared_datasets}
+    return collect("results/{dataset}/cells.h5ad", dataset=sorted(datasets))
+
+
+def deviation_params(wildcards):
+    return ledger_plan(config)
 
 
 def all_seeds(dataset):
@@ -79,6 +107,7 @@ def training_files():
     return [
         f"results/{dataset}/{seed}/{model}/training.json"
         for dataset in config["datasets"]
+        if dataset not in VARIANTS
         for model in models_of(config, dataset)
         for seed in all_seeds(dataset)
     ]

@@ -7,6 +7,7 @@ from snakemake.utils import validate
 
 from kratos.claims.definitions import check_references, claim_files, read_claims
 from kratos.config import artefact_datasets, artefact_methods, check_config, models_of, read_schema, shown_titles
+from kratos.deviations import SHOWN, compared, ledger_plan, variants
 from kratos.errors import KratosError
 from kratos.plugins import constant
 
@@ -19,9 +20,13 @@ try:
     check_config(config, read_schema(SCHEMA))
     CLAIMS = read_claims(CLAIMS_FILE, read_schema(CLAIMS_SCHEMA)) if CLAIMS_FILE else {}
     check_references(CLAIMS, config, CLAIMS_FILE)
+    validate(config, str(SCHEMA))
+    VARIANTS = variants(config, read_schema(SCHEMA))
 except KratosError as error:
     raise WorkflowError(str(error)) from None
-validate(config, str(SCHEMA))
+config["datasets"].update(VARIANTS.datasets())
+# What a data set's jobs depend on is looked up by these, so that a deviation's variant has its own switch.
+settings, seeded_as, model_home = VARIANTS.settings, VARIANTS.seeded_as, VARIANTS.model_home
 
 EVALUATION_FILES = {
     "projections": "results/{dataset}/{seed}/projections.parquet",
@@ -62,12 +67,17 @@ def cells_params(wildcards):
     return {key: spec[key] for key in ("loader", "params", "expect", "split")}
 
 
-def model_params_of(model):
-    return {key: config["models"][model][key] for key in ("kind", "params", "device")}
+def model_params_of(dataset, model):
+    return {key: settings(dataset)["models"][model][key] for key in ("kind", "params", "device")}
 
 
 def model_params(wildcards):
-    return model_params_of(wildcards.model)
+    return {**model_params_of(wildcards.dataset, wildcards.model), **seeded_as(wildcards.dataset)}
+
+
+def model_files(dataset, models, file):
+    """A file of each model, from where it is fitted: a variant shares what its switch leaves alone."""
+    return [f"results/{model_home(dataset, m)}/{{seed}}/{m}/{file}" for m in models]
 
 
 def dataset_files(wildcards):
@@ -78,36 +88,35 @@ def dataset_files(wildcards):
 
 
 def timing_params(wildcards):
-    return {model: model_params_of(model) for model in models_of(config, wildcards.dataset)}
+    return {model: model_params_of(wildcards.dataset, model) for model in fitted_models(wildcards)}
+
+
+def fitted_models(wildcards):
+    return models_of(settings(wildcards.dataset), wildcards.dataset)
 
 
 def embeddings(wildcards):
-    return collect(
-        "results/{{dataset}}/{{seed}}/{model}/embedding.npz",
-        model=models_of(config, wildcards.dataset),
-    )
+    return model_files(wildcards.dataset, fitted_models(wildcards), "embedding.npz")
 
 
 def dataset_model_files(wildcards):
-    models = models_of(config, wildcards.dataset)
-    return collect("results/{{dataset}}/{{seed}}/{model}/model.pt", model=models)
+    return model_files(wildcards.dataset, fitted_models(wildcards), "model.pt")
 
 
 def ranking_model(wildcards):
-    model = config["methods"][wildcards.method].get("model")
-    return f"results/{wildcards.dataset}/{wildcards.seed}/{model}/model.pt" if model else []
+    model = settings(wildcards.dataset)["methods"][wildcards.method].get("model")
+    return model_files(wildcards.dataset, [model], "model.pt")[0] if model else []
 
 
 def method_params(wildcards):
     """Everything that a ranking depends on: the method, and its explainer when it has one."""
-    method = {
-        key: value for key, value in config["methods"][wildcards.method].items() if key not in ("title", "family")
-    }
-    explainer = config["explainers"].get(method.get("explainer"), {})
+    own = settings(wildcards.dataset)
+    method = {key: value for key, value in own["methods"][wildcards.method].items() if key not in ("title", "family")}
     return {
         "method": method,
-        "explainer": dict(explainer),
-        "protocols": config["auroc"]["protocols"],
+        "explainer": dict(own["explainers"].get(method.get("explainer"), {})),
+        "protocols": own["auroc"]["protocols"],
+        **seeded_as(wildcards.dataset),
     }
 
 
@@ -118,14 +127,14 @@ def full_panel_methods(dataset):
 
 
 def auroc_params(wildcards):
-    dataset = config["datasets"][wildcards.dataset]
-    fractions = {config["auroc"]["panel_fraction"]}
+    dataset, auroc = config["datasets"][wildcards.dataset], settings(wildcards.dataset)["auroc"]
+    fractions = {auroc["panel_fraction"]}
     if int(wildcards.seed) in seeds_of(wildcards.dataset, "curves"):
         fractions |= set(config["grids"][config["methods"][wildcards.method].get("grid", dataset["grid"])])
     full = full_panel_methods(wildcards.dataset)
-    settings = {key: value for key, value in config["auroc"].items() if key != "panel_fraction"}
     return {
-        **settings,
+        **{key: value for key, value in auroc.items() if key != "panel_fraction"},
+        **seeded_as(wildcards.dataset),
         "fractions": [1.0] if wildcards.method in full else sorted(fractions),
         "minimum_cells": dataset["minimum_cells"],
         # All genes are the same panel whatever ranks them: a control evaluates them for everyone.
@@ -136,7 +145,7 @@ def auroc_params(wildcards):
 def redundancy_params(wildcards):
     dataset = config["datasets"][wildcards.dataset]
     return {
-        **config["redundancy"],
+        **settings(wildcards.dataset)["redundancy"],
         "fractions": config["grids"][dataset["grid"]],
         "minimum_cells": dataset["minimum_cells"],
     }

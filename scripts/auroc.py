@@ -16,12 +16,12 @@ def main(cells: str, ranking: str, protocol: dict[str, Any], identity: dict[str,
     """Evaluate `ranking` by `protocol` (draws, folds, fractions …); `identity` has dataset, method and seed."""
     adata = read_cells(cells)
     rankings = pd.read_parquet(ranking)
-    settings = {key: value for key, value in protocol.items() if key != "fractions"}
+    settings = {key: value for key, value in protocol.items() if key not in ("fractions", "seeded_as")}
     rows = auroc_rows(
         adata,
         rankings,
         grid_sizes(adata.n_vars, protocol["fractions"]),
-        seed=derive_seed(identity["dataset"], "auroc", identity["seed"]),
+        seed=derive_seed(protocol.get("seeded_as", identity["dataset"]), "auroc", identity["seed"]),
         **settings,
     )
     ranked = rankings.groupby("cell_type")["rank"].max()

@@ -19,7 +19,7 @@ GENE_COLUMNS = ("role", "row", "col")
 def main(cells: str, model: str | None, spec: dict[str, Any], identity: dict[str, Any], output: str) -> None:
     """Write the ranking of the method that `spec` describes; `identity` has dataset, method and seed."""
     adata = read_cells(cells)
-    seed = derive_seed(identity["dataset"], identity["method"], identity["seed"])
+    seed = derive_seed(spec.get("seeded_as", identity["dataset"]), identity["method"], identity["seed"])
     frames = []
     for protocol in spec["protocols"]:
         log.info("protocol %s", protocol)

@@ -27,7 +27,7 @@ def main(tables: list[str], figures: list[str], output: str, claims: str = "") -
 
 
 def shown(table: pd.DataFrame) -> str:
-    """First rows of a table; long texts, which would make it too wide for a terminal, stand once each below it."""
+    """First rows of a table; their long texts, which would make it too wide for a terminal, stand once each below it."""
     text = table.select_dtypes("object")
     wide = [column for column in text if text[column].dropna().map(len).max() > WIDEST]
     narrow = table.drop(columns=[*wide, *(c for c in table if table[c].isna().all())])
@@ -35,7 +35,7 @@ def shown(table: pd.DataFrame) -> str:
     if len(table) > ROWS:
         lines.append(f"… {len(table) - ROWS} more rows")
     for column in wide:
-        notes = dict.fromkeys(note for value in table[column].dropna() for note in value.split("; "))
+        notes = dict.fromkeys(note for value in table[column].head(ROWS).dropna() for note in value.split("; "))
         lines.append(f"{column}: {'; '.join(notes)}")
     return "\n".join(lines)
 

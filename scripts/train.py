@@ -35,6 +35,6 @@ if "snakemake" in globals():
         main(
             smk.input.cells,
             smk.params.spec,
-            derive_seed(wildcards.dataset, wildcards.model, int(wildcards.seed)),
+            derive_seed(smk.params.spec.get("seeded_as", wildcards.dataset), wildcards.model, int(wildcards.seed)),
             {key: smk.output[key] for key in ("model", "embedding", "training")},
         )

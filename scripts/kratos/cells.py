@@ -103,7 +103,7 @@ def check_contents(adata: ad.AnnData, expect: dict[str, Any], name: str) -> None
         )
 
 
-def _split_off(rows: np.ndarray, labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split_off(rows: np.ndarray, labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Kept and split-off rows, stratified among types of two or more cells; none is split off where impossible."""
     from sklearn.model_selection import train_test_split
 
@@ -148,7 +148,7 @@ def assign_split(
     if not 0 <= validation_fraction < 1:
         raise KratosError(f"validation_fraction is {validation_fraction}; it must be at least 0 and below 1")
     labels = adata.obs["cell_type"].astype(str).to_numpy()
-    training, test = _split_off(np.arange(adata.n_obs), labels, test_fraction, seed)
+    training, test = split_off(np.arange(adata.n_obs), labels, test_fraction, seed)
     if not len(test):
         raise KratosError(
             f"{adata.n_obs} cells of {len(np.unique(labels))} types are too few for a stratified test set with "
@@ -157,7 +157,7 @@ def assign_split(
     split = np.full(adata.n_obs, "train", dtype=object)
     split[test] = "test"
     if validation_fraction > 0:
-        _, validation = _split_off(training, labels, validation_fraction, seed)
+        _, validation = split_off(training, labels, validation_fraction, seed)
         if not len(validation):
             shuffled = np.random.default_rng(seed).permutation(training)
             spare = np.delete(shuffled, np.unique(labels[shuffled], return_index=True)[1])

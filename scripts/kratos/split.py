@@ -1,10 +1,12 @@
 """Which cells train, validate and test: drawn (Algorithm 1, step 0), or as the publisher of a data set says."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-from kratos.cells import PARTS, assign_split
+from kratos.cells import PARTS, assign_split, split_off
 from kratos.errors import KratosError
 
 
@@ -15,6 +17,7 @@ def split_cells(
     test_value: str = "test",
     test_fraction: float = 0.3,
     validation_fraction: float = 0.1,
+    validation_cells: Literal["stratified", "last"] = "stratified",
     seed: int = 7,
 ) -> None:
     """Write ``obs["split"]``.
@@ -29,6 +32,10 @@ def split_cells(
     test_fraction, validation_fraction, seed
         See `kratos.cells.assign_split`; `test_fraction` has no meaning with a column.
 
+    validation_cells
+        ``stratified``, or the ``last`` cells of the drawn training part, in the order in which scikit-learn gives it:
+        what Keras's ``validation_split`` takes after ``train_test_split`` (released code). Not with a column.
+
     Raises
     ------
     KratosError
@@ -36,7 +43,9 @@ def split_cells(
         `kratos.cells.assign_split` raises.
     """
     if not column:
-        assign_split(adata, test_fraction, validation_fraction, seed)
+        assign_split(adata, test_fraction, 0.0 if validation_cells == "last" else validation_fraction, seed)
+        if validation_cells == "last":
+            _last_validate(adata, test_fraction, validation_fraction, seed)
         return
     if column not in adata.obs:
         found = ", ".join(map(str, adata.obs.columns))
@@ -70,3 +79,17 @@ def _validation(training: np.ndarray, labels: np.ndarray, fraction: float, seed:
             f"split: {len(training)} training cells cannot be stratified with validation_fraction {fraction} "
             f"({error}); change validation_fraction, or drop rare types"
         ) from error
+
+
+def _last_validate(adata: AnnData, test_fraction: float, validation_fraction: float, seed: int) -> None:
+    """Turn the last training cells, in the order of the split, into validation cells."""
+    labels = adata.obs["cell_type"].astype(str).to_numpy()
+    training, _ = split_off(np.arange(adata.n_obs), labels, test_fraction, seed)
+    first = int(len(training) * (1 - validation_fraction))
+    untrained = sorted(set(labels) - set(labels[training[:first]]))
+    if untrained:
+        raise KratosError(
+            f"split: the last {len(training) - first} of {len(training)} training cells hold all of type "
+            f"'{untrained[0]}'; use validation_cells: stratified, or another split.seed"
+        )
+    adata.obs.iloc[training[first:], adata.obs.columns.get_loc("split")] = "validation"

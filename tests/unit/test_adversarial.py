@@ -41,6 +41,14 @@ def test_the_steps_add_up_in_closed_form_while_the_hinge_is_active(model, delta,
     assert found.note == ""
 
 
+@pytest.mark.parametrize("delta", ["per_class", "per_cell"])
+def test_the_signed_score_puts_the_genes_to_lower_first(model, delta):
+    found = explain(model, iterations=30, margin=FAR, delta=delta, aggregate="signed")
+    np.testing.assert_array_equal(found.score, -found.effect)
+    assert np.argmax(found.score) == np.argmax(WEIGHT[0] - WEIGHT[2])
+    np.testing.assert_array_equal(found.effect, explain(model, iterations=30, margin=FAR, delta=delta).effect)
+
+
 def test_one_vs_one_moves_towards_the_target_type_alone(model):
     """Eq. 13: the other output is the target's, although type 2 scores higher."""
     found = explain(model, target=[1], start=0.0, iterations=5, margin=FAR)

@@ -181,6 +181,19 @@ def test_without_scaling_the_input_is_the_matrix_itself(planted_cells):
     assert not any("shift" in name for name in model.state_dict())
 
 
+def test_a_scaler_that_serves_training_alone_leaves_what_is_computed_later_unscaled(planted_cells):
+    """The same weights, which then see unscaled cells (released code)."""
+    one, first = fit(planted_cells, seed=0, epochs=2, scaling="minmax", **SMALL)
+    other, second = fit(planted_cells, seed=0, epochs=2, scaling="minmax", scaled="training", **SMALL)
+    assert first["loss"] == second["loss"]
+    for name, value in weights(one).items():
+        np.testing.assert_array_equal(value, weights(other)[name])
+    x = torch.from_numpy(planted_cells.X)
+    np.testing.assert_array_equal(other.prepare(x), x)
+    np.testing.assert_array_equal(other.scale(x), one.prepare(x))
+    assert (one.prepare(x) != x).any()
+
+
 def test_training_without_validation_cells(planted_cells):
     planted_cells.obs["split"] = planted_cells.obs["split"].astype(str).replace("validation", "train")
     _, record = fit(planted_cells, seed=0, epochs=2, **SMALL)

@@ -69,7 +69,7 @@ def test_the_base_of_these_tests_is_right(config, schema):
     assert config == unchanged
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "demo.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "demo.yaml", "deviations.yaml"])
 def test_shipped_configurations_are_right(project, schema, name):
     shipped = yaml.safe_load((project / "config" / name).read_text(encoding="utf-8"))
     check_config(shipped, schema)
@@ -90,8 +90,8 @@ def test_the_workflow_tests_own_configuration_is_right(project, schema):
         (
             "zzz",
             1,
-            "config: unknown key 'zzz' in the top level: choose one of auroc, claims, datasets, explainers, figures, "
-            "grids, methods, mirror, models, projections, redundancy, resources, seeds, tables",
+            "config: unknown key 'zzz' in the top level: choose one of auroc, claims, datasets, deviations, explainers, "
+            "figures, grids, methods, mirror, models, projections, redundancy, resources, seeds, tables",
         ),
         ("auroc/drawz", 3, "config: unknown key 'drawz' in auroc: did you mean 'draws'?"),
         ("datasets/small/titel", "x", "config: unknown key 'titel' in datasets.small: did you mean 'title'?"),

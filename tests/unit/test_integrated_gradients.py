@@ -61,6 +61,21 @@ def test_the_default_is_the_right_sum_of_equation_9(steps):
     np.testing.assert_allclose(expected, (a * x**2).mean(axis=0) * (steps + 1) / steps, rtol=1e-12)
 
 
+@pytest.mark.parametrize("times_input", [True, False])
+@pytest.mark.parametrize("steps", [3, 5, 20])
+def test_the_inclusive_rule_is_the_mean_over_points_from_0_to_1(fitted_classifier, planted_cells, steps, times_input):
+    """What the released code does, here by a loop over the points."""
+    x = torch.from_numpy(planted_cells.X[:7]).double()
+    found = explain(fitted_classifier, x, columns=[1], steps=steps, rule="inclusive", times_input=times_input)
+    gradients = []
+    for alpha in np.linspace(0, 1, steps):
+        at = (alpha * x).requires_grad_(True)
+        gradients.append(torch.autograd.grad(fitted_classifier.scores(at)[:, 1].sum(), at)[0])
+    mean = torch.stack(gradients).mean(dim=0)
+    expected = (mean * x if times_input else mean).mean(dim=0)
+    np.testing.assert_allclose(found.effect, expected, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("steps", [2, 5, 20])
 def test_the_completeness_delta_is_the_error_of_the_sum(steps):
     """Each cell's error is Σ a x² / m."""

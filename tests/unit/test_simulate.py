@@ -422,6 +422,16 @@ def test_causal_genes_differ_between_populations(cells):
     assert max(stats.kruskal(*(gene[cell_type == k] for k in range(5))).pvalue for gene in counts.T) < 1e-3
 
 
+def test_a_dependent_gene_may_have_one_causal_gene_alone(cells):
+    """As in the authors' file; causal and noise genes are those of the paper's setting."""
+    one, ten = panel(cells, seed=2, max_causes=1), panel(cells, seed=2)
+    dependent = (one.var["role"] == "dependent").to_numpy()
+    assert ((one.varm["causal_weight"][dependent] > 0).sum(axis=1) == 1).all()
+    assert (ten.varm["causal_weight"][dependent] > 0).sum(axis=1).max() > 5
+    assert one.var_names.tolist() == ten.var_names.tolist()
+    np.testing.assert_array_equal(one[:, ~dependent].X, ten[:, ~dependent].X)
+
+
 def test_regression_recovers_the_weights_of_dependent_genes(cells):
     genes = panel(cells, seed=2)
     counts, role = genes.layers["counts"].astype(np.float64), genes.var["role"].to_numpy()
@@ -512,6 +522,7 @@ def test_bad_parameters_are_named(parameters, message):
     ("parameters", "message"),
     [
         ({"n_causal": 0}, "n_causal is 0; it must be at least 1"),
+        ({"max_causes": 0}, "max_causes is 0; it must be at least 1"),
         ({"n_noise": -1}, "n_noise is -1; it must be at least 0"),
         ({"n_causal": 2000}, "genes have an effect of a differing EVF, for n_causal 2000; simulate more genes"),
         ({"max_noise_log2fc": 0.0}, "genes can be noise genes, for n_noise 100; simulate more genes, or raise"),

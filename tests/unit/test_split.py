@@ -38,6 +38,23 @@ def test_validation_cells_are_stratified_as_scikit_learn_does_it(adata):
     assert np.flatnonzero(adata.obs["split"] == "validation").tolist() == sorted(expected)
 
 
+def test_the_last_training_cells_validate_as_in_keras(adata):
+    """The rows that ``train_test_split`` puts last, as many as Keras's ``validation_split`` takes."""
+    split_cells(adata, validation_cells="last", validation_fraction=0.1, seed=7)
+    rows = np.arange(40)
+    training, test = train_test_split(rows, test_size=0.3, random_state=7, stratify=adata.obs["cell_type"])
+    assert set(np.flatnonzero(adata.obs["split"] == "test")) == set(test)
+    assert set(np.flatnonzero(adata.obs["split"] == "validation")) == set(training[int(28 * 0.9) :])
+    assert list(adata.obs["split"].cat.categories) == ["train", "validation", "test"]
+
+
+def test_a_type_whose_cells_are_all_among_the_last_is_named():
+    adata = cells("a" * 20 + "b" * 3, ["train"] * 23)
+    with pytest.raises(KratosError, match=r"training cells hold all of type 'b'; use validation_cells: stratified"):
+        for seed in range(50):
+            split_cells(adata, validation_cells="last", validation_fraction=0.6, seed=seed)
+
+
 def test_there_may_be_no_validation_cells(adata):
     split_cells(adata, column="upstream_split", test_value="t10k", validation_fraction=0)
     assert adata.obs["split"].value_counts().to_dict() == {"train": 30, "test": 10, "validation": 0}

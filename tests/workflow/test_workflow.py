@@ -219,7 +219,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_numbers(new_workflow, finis
     assert [p for p in leftovers if ".snakemake" not in p.parts] == []
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "demo.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "demo.yaml", "deviations.yaml"])
 def test_shipped_configurations_make_a_plan(project, tmp_path, name):
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", "--directory", str(tmp_path)]
     result = subprocess.run(

@@ -23,6 +23,7 @@ def load(
     n_dependent: int = 20,
     n_noise: int = 100,
     max_noise_log2fc: float = 1.0,
+    max_causes: int = 10,
     sigma: float = 0.4,
     n_evf: int = 10,
     n_de_evf: int = 9,
@@ -50,7 +51,7 @@ def load(
         (``gene_len_pool.RData``) that of the built-in gene lengths.
     n_cells, n_genes
         Cells, and genes from which the panel is chosen.
-    n_causal, n_dependent, n_noise, max_noise_log2fc
+    n_causal, n_dependent, n_noise, max_noise_log2fc, max_causes
         The panel; see `kratos.simulate.panel`.
     sigma, n_evf, n_de_evf, vary, gene_effect_probability, bimodality, high_expression_fraction, protocol, \
 capture_rate, capture_rate_sd, depth, depth_sd, n_batches, batch_effect_size
@@ -100,7 +101,7 @@ capture_rate, capture_rate_sd, depth, depth_sd, n_batches, batch_effect_size
         kinetics=read_kinetics(kinetics),
         seed=seed,
     )
-    adata = panel(adata, n_causal, n_dependent, n_noise, max_noise_log2fc, seed)
+    adata = panel(adata, n_causal, n_dependent, n_noise, max_noise_log2fc, seed, max_causes)
     counts = sparse.csr_matrix(adata.layers["counts"], dtype=np.float32)
     adata.layers["counts"] = counts
     adata.obs["total_counts"] = adata.X.sum(axis=1, dtype=np.float64).astype(np.int64)

@@ -27,6 +27,7 @@ def explain(
     iterations: int = 500,
     margin: float = 0.0,
     maximum_cells: int = 0,
+    aggregate: Literal["absolute", "signed"] = "absolute",
 ) -> Explanation:
     """Minimise ‖δ‖₁ + λ · max(0, α + aᵢ(x + δ) − max over the others aⱼ(x + δ)), Eq. 12, or Eq. 13 with a target.
 
@@ -55,11 +56,14 @@ def explain(
         Step and number of the updates δ ← δ − learning_rate · (sgn δ + λ g).
     maximum_cells
         Use a random sample of this many of the type's cells, for very large types; 0 uses all (the paper).
+    aggregate
+        ``absolute`` scores a gene by abs δ (Sec. 4.3); ``signed`` by -δ, so that the genes to lower come first
+        (released code without its flag ``use_abs``).
 
     Returns
     -------
     Explanation
-        ``score`` is abs δ, averaged over cells when there is a δ for each. Its log says how many cells left their
+        ``score`` is averaged over cells when there is a δ for each. Its log says how many cells left their
         type, the hinge at the start and the end, and how many cells `SharedGradient` left out by mistake.
     """
     others = [g for g in range(model.scores(x[:1]).shape[1]) if g not in columns] if target is None else list(target)
@@ -94,7 +98,7 @@ def explain(
         left = margins(model.scores(x + perturbation)) < 0
     cells = perturbation if delta == "per_cell" else perturbation[None, :]
     return Explanation(
-        score=cells.abs().mean(dim=0).cpu().numpy(),
+        score=(cells.abs() if aggregate == "absolute" else -cells).mean(dim=0).cpu().numpy(),
         effect=cells.mean(dim=0).cpu().numpy(),
         log={
             "cells": len(x),

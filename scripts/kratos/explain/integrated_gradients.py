@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients
+from captum.attr import IntegratedGradients, Saliency
 from torch import Tensor
 
 from kratos.errors import KratosError
@@ -23,7 +23,7 @@ def explain(
     seed: int,
     output: Literal["logit", "probability"] = "logit",
     steps: int = 20,
-    rule: Literal["riemann_right", "riemann_left", "riemann_middle", "gausslegendre"] = "riemann_right",
+    rule: Literal["riemann_right", "riemann_left", "riemann_middle", "gausslegendre", "inclusive"] = "riemann_right",
     times_input: bool = True,
     aggregate: Literal["abs_of_mean", "mean_of_abs", "signed"] = "abs_of_mean",
 ) -> Explanation:
@@ -38,8 +38,8 @@ def explain(
     output
         Explain the ``logit`` or the softmax ``probability``.
     steps, rule
-        m of Eq. 9 (at least 2), and the quadrature; Eq. 9's k = 1 … m is ``riemann_right``. Captum's trapezoid is not
-        offered: its weights do not add up to 1.
+        m of Eq. 9 (at least 2), and the quadrature; Eq. 9's k = 1 … m is ``riemann_right``, ``inclusive`` (released
+        code) the mean over m points from 0 to 1. Captum's trapezoid is not offered: its weights do not add up to 1.
     times_input
         Multiply by (x − baseline) as Eq. 9 does; the released code does not.
     aggregate
@@ -51,15 +51,22 @@ def explain(
         Its log has the completeness delta: the mean and largest absolute difference between a cell's summed
         attributions and F(x) − F(0), which would be zero for an exact integral.
     """
-    if steps < 2:
+    least = 3 if rule == "inclusive" else 2
+    if steps < least:
         raise KratosError(
-            f"integrated_gradients: steps is {steps}, and at least 2 are needed; correct it in the config"
+            f"integrated_gradients: steps is {steps}, and at least {least} are needed; correct it in the config"
         )
-    integrated = IntegratedGradients(type_output(model, columns, output), multiply_by_inputs=times_input)
+    function = type_output(model, columns, output)
+    integrated = IntegratedGradients(function, multiply_by_inputs=times_input)
     chunk = max(1, EXPANDED_VALUES // (steps * x.shape[1]))
     parts, deltas = [], []
     for cells in x.split(chunk):
-        attributions = integrated.attribute(cells, baselines=0.0, n_steps=steps, method=rule)
+        if rule == "inclusive":
+            at_baseline = Saliency(function).attribute(torch.zeros_like(cells[:1], requires_grad=True), abs=False)
+            path = integrated.attribute(cells, baselines=0.0, n_steps=steps - 1, method="riemann_right")
+            attributions = ((steps - 1) * path + at_baseline * (cells if times_input else 1.0)) / steps
+        else:
+            attributions = integrated.attribute(cells, baselines=0.0, n_steps=steps, method=rule)
         parts.append(attributions.detach().cpu().numpy())
         summed = attributions if times_input else attributions * cells
         deltas.append(_completeness(model, cells, summed.detach(), columns, output))

@@ -21,8 +21,10 @@ class Model(CellModel):
 
     kind = "classifier"
 
-    def __init__(self, genes: list[str], cell_types: list[str], *, hidden: list[int], scaling: str) -> None:
-        super().__init__(genes, cell_types, hidden=list(hidden), scaling=scaling)
+    def __init__(
+        self, genes: list[str], cell_types: list[str], *, hidden: list[int], scaling: str, scaled: str = "always"
+    ) -> None:
+        super().__init__(genes, cell_types, hidden=list(hidden), scaling=scaling, scaled=scaled)
         widths = [len(genes), *hidden]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.output = nn.Linear(widths[-1], len(cell_types))
@@ -39,7 +41,11 @@ class Model(CellModel):
             self.span = torch.from_numpy(np.where(high > low, high - low, 1.0).astype(np.float32))
 
     def prepare(self, x: Tensor) -> Tensor:
-        """Apply the fitted scaler (n, p)."""
+        """Apply the fitted scaler (n, p), unless it serves training alone."""
+        return self.scale(x) if self.settings["scaled"] == "always" else x
+
+    def scale(self, x: Tensor) -> Tensor:
+        """Apply the fitted scaler (n, p): what the network is trained on."""
         return (x - self.shift) / self.span if self.settings["scaling"] == "minmax" else x
 
     def embed(self, x: Tensor) -> Tensor:
@@ -72,6 +78,7 @@ def fit(
     learning_rate: float = 0.001,
     scaling: Literal["none", "minmax"] = "none",
     scaler_cells: Literal["train", "all"] = "train",
+    scaled: Literal["always", "training"] = "always",
     initialisation: Literal["glorot", "torch"] = "glorot",
 ) -> tuple[Model, dict[str, Any]]:
     """Train the classifier on the training cells.
@@ -92,6 +99,9 @@ def fit(
         ``none`` trains on the log-normalised matrix (Sec. 5.1); ``minmax`` brings every gene to [0, 1] first.
     scaler_cells
         Cells that the scaler is fitted on; ``all`` (released code) lets test cells in.
+    scaled
+        ``training``: the scaler serves training alone, and embeddings, groups and explanations are computed on unscaled
+        expression (released code).
     initialisation
         ``glorot``: Glorot uniform weights and zero biases (Keras's default); ``torch``: PyTorch's default.
 
@@ -109,12 +119,12 @@ def fit(
     cell_types = sorted(adata.obs["cell_type"].unique())
     target = np.searchsorted(cell_types, adata.obs["cell_type"].astype(str).to_numpy())
     generator = torch.Generator().manual_seed(seed)
-    model = Model(list(adata.var_names), cell_types, hidden=list(hidden), scaling=scaling)
+    model = Model(list(adata.var_names), cell_types, hidden=list(hidden), scaling=scaling, scaled=scaled)
     _initialise(model, initialisation, generator)
     model.fit_scaler(x[split == "train"] if scaler_cells == "train" else x)
     model.to(place)
     with torch.no_grad():
-        inputs = model.prepare(torch.from_numpy(x).to(place))
+        inputs = model.scale(torch.from_numpy(x).to(place))
     onehot = nn.functional.one_hot(torch.from_numpy(target), len(cell_types)).float().to(place)
     train, validation = (torch.from_numpy(np.flatnonzero(split == name)) for name in ("train", "validation"))
 

@@ -8,9 +8,8 @@ from kratos.errors import KratosError
 from kratos.simulate.population import max_abs_log2_fold_change
 
 ROLES = ("causal", "dependent", "noise")
-MAX_CAUSES = 10
 LEAST_WEIGHT, LARGEST_WEIGHT = 0.01, 0.8
-"""Causal genes of a dependent gene: their largest number, and the range of their weights."""
+"""Range of the weights of a dependent gene's causal genes."""
 
 
 def panel(
@@ -20,12 +19,13 @@ def panel(
     n_noise: int = 100,
     max_noise_log2fc: float = 1.0,
     seed: int = 0,
+    max_causes: int = 10,
 ) -> ad.AnnData:
     """Choose causal and noise genes of simulated cells, and add dependent genes.
 
     A gene may be causal when a differing EVF has an effect on it; the genes with the largest fold change between any
-    two populations are. A dependent gene is the sum of 1 to 10 random causal genes' counts, with weights U(0.01, 0.8),
-    plus N(0, 1), rounded to a whole number and at least 0.
+    two populations are. A dependent gene is the sum of 1 to `max_causes` random causal genes' counts, with weights
+    U(0.01, 0.8), plus N(0, 1), rounded to a whole number and at least 0.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ def panel(
         genes with the default settings. The default 1 (twofold) fits the noise genes of the authors' published file.
     seed
         Seed of all random numbers.
+    max_causes
+        Largest number of causal genes of a dependent gene (Sec. 6.1: 10).
 
     Returns
     -------
@@ -57,7 +59,8 @@ def panel(
     ----------
     Kratos paper, Sec. 6.1.
     """
-    for name, value, least in (("n_causal", n_causal, 1), ("n_dependent", n_dependent, 0), ("n_noise", n_noise, 0)):
+    limits = {"n_causal": (n_causal, 1), "n_dependent": (n_dependent, 0), "n_noise": (n_noise, 0)}
+    for name, (value, least) in {**limits, "max_causes": (max_causes, 1)}.items():
         if value < least:
             raise KratosError(f"{name} is {value}; it must be at least {least}")
     if max_noise_log2fc < 0:
@@ -82,7 +85,7 @@ def panel(
 
     weights = np.zeros((n_dependent, n_causal))
     for row in weights:
-        causes = rng.choice(n_causal, rng.integers(1, min(MAX_CAUSES, n_causal) + 1), replace=False)
+        causes = rng.choice(n_causal, rng.integers(1, min(max_causes, n_causal) + 1), replace=False)
         row[causes] = rng.uniform(LEAST_WEIGHT, LARGEST_WEIGHT, len(causes))
     counts = np.asarray(adata.layers["counts"])
     sums = counts[:, causal] @ weights.T + rng.standard_normal((adata.n_obs, n_dependent))
