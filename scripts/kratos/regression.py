@@ -14,9 +14,13 @@ RELATIVE = ("score", "training_loss", "mean_expression")
 """Metrics in units of their own: deviations are shares of the golden value."""
 ROUNDING = 1e-6
 """Tolerance of what no rounding moved: golden values are written with eight digits, and float32 has seven."""
-MACHINE_FACTOR = 3.0
-SEED_FACTOR = 3.0
-FORMULA = "max(rounding, min(3 * machine_worst, 3 * seed_sd))"
+FACTOR = 3.0
+"""Of the largest deviation that machines gave, and of the standard deviation between seeds."""
+FORMULAS = {
+    "exact": "1e-6",
+    "continuous": "max(1e-6, machine_worst, min(3 machine_worst, 3 seed_sd))",
+    "discrete": "max(1e-6, machine_worst, min(max(3 machine_worst, seed_sd), 3 seed_sd))",
+}
 MOVED_COLUMNS = [*KEY, "verdict", "golden", "fresh", "difference", "tolerance"]
 
 
@@ -59,7 +63,7 @@ def spread_rows(golden: pd.DataFrame, machines: Sequence[pd.DataFrame], seeds: S
         One row per `GROUP`: ``scale`` (absolute, or relative to the golden value), number of rows and runs,
         ``machine_sd`` and ``seed_sd`` (root mean square over the group's rows of the standard deviation between runs,
         the golden one included), ``machine_worst`` (largest deviation of a machine's run from the golden value),
-        ``tolerance`` and the formula that gave it.
+        ``tolerance`` and the formula that gave it (`FORMULAS`).
 
     Raises
     ------
@@ -88,11 +92,27 @@ def spread_rows(golden: pd.DataFrame, machines: Sequence[pd.DataFrame], seeds: S
     table = groups.size().rename("rows").to_frame().assign(machines=len(machines), seeds=len(seeds))
     table["machine_sd"], table["seed_sd"] = groups["machine_sd"].mean().pow(0.5), groups["seed_sd"].mean().pow(0.5)
     table["machine_worst"] = groups["machine_worst"].max()
-    moved = (MACHINE_FACTOR * table["machine_worst"]).clip(upper=SEED_FACTOR * table["seed_sd"])
-    table["tolerance"], table["formula"] = moved.clip(lower=ROUNDING), FORMULA
     table = table.reset_index()
     table.insert(3, "scale", table["metric"].isin(RELATIVE).map({True: "relative", False: "absolute"}))
-    return table
+    return _with_tolerance(table)
+
+
+def _with_tolerance(table: pd.DataFrame) -> pd.DataFrame:
+    """Add what a group may move by.
+
+    A name none of whose metrics moved on any machine is exact: seeds do not matter. Otherwise three times the largest
+    deviation, for there are more machines than those emulated, but not more than three standard deviations between
+    seeds, for another machine differs less than another seed. Panels, groups and accuracies jump when a gene or a cell
+    passes another, which few runs see rarely; they are allowed a standard deviation between seeds at least.
+    """
+    worst, seeds = table["machine_worst"], table["seed_sd"]
+    exact = worst.groupby([table["dataset"], table["name"]]).transform("max") <= ROUNDING
+    table["rule"] = table["scale"].map({"relative": "continuous", "absolute": "discrete"}).mask(exact, "exact")
+    wanted = (FACTOR * worst).clip(lower=seeds.where(table["rule"] == "discrete", 0.0))
+    tolerance = pd.concat([wanted.clip(upper=FACTOR * seeds), worst], axis=1).max(axis=1)
+    table["tolerance"] = tolerance.mask(exact, ROUNDING).clip(lower=ROUNDING)
+    table["formula"] = table["rule"].map(FORMULAS)
+    return table.drop(columns="rule")
 
 
 def compare(golden: pd.DataFrame, fresh: pd.DataFrame, spread: pd.DataFrame) -> pd.DataFrame:
