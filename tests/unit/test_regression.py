@@ -145,8 +145,8 @@ def test_what_a_machine_gave_is_allowed_even_beyond_the_spread_of_seeds():
 
 
 def test_what_nothing_moves_is_allowed_rounding_only_however_much_seeds_matter():
-    table = spread_rows(rows(), [rows((3, 0.91 + 5e-7)), rows()], seeds()).set_index(["name", "metric"])
-    assert (table["tolerance"] == ROUNDING).all() and (table["formula"] == "1e-6").all()
+    table = spread_rows(rows(), [rows((3, 0.91 + 5e-10)), rows()], seeds()).set_index(["name", "metric"])
+    assert (table["tolerance"] == ROUNDING).all() and (table["formula"] == "1e-5").all()
 
 
 def test_a_row_that_another_seed_does_not_have_says_nothing_of_the_spread():
