@@ -23,6 +23,30 @@ def read_schema(path: str | Path) -> dict[str, Any]:
     return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
 
 
+def read_configs(paths: Iterable[str | Path]) -> dict[str, Any]:
+    """Read configuration files, each laid over those before it, as Snakemake's ``--configfile`` does.
+
+    Raises
+    ------
+    KratosError
+        Naming a file that does not exist.
+    """
+    merged: dict[str, Any] = {}
+    for path in map(Path, paths):
+        if not path.is_file():
+            raise KratosError(f"{path} does not exist: name configuration files such as config/ci.yaml")
+        _lay_over(merged, yaml.safe_load(path.read_text(encoding="utf-8")))
+    return merged
+
+
+def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(below.get(key), dict):
+            _lay_over(below[key], value)
+        else:
+            below[key] = value
+
+
 def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """Check a configuration against its schema, then names, references and plug-in parameters.
 

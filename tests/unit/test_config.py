@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from kratos.config import artefact_datasets, artefact_methods, check_config, read_schema
+from kratos.config import artefact_datasets, artefact_methods, check_config, read_configs, read_schema
 from kratos.errors import KratosError
 
 BASE = """
@@ -371,3 +371,26 @@ def test_a_place_in_a_message_can_be_found_in_the_file(config, schema):
     config["datasets"]["small"]["expect"] = {"cell_types": {"B cells": 0}}
     message = message_of(config, schema)
     assert re.match(r"config: datasets\.small\.expect\.cell_types\.B cells: 0 is less than", message)
+
+
+def test_configuration_files_are_laid_over_one_another_as_snakemake_does(project):
+    from snakemake.common.configfile import load_configfile
+    from snakemake.utils import update_config
+
+    paths = [project / "config" / name for name in ("ci.yaml", "ci_real.yaml")]
+    expected = {}
+    for path in paths:
+        update_config(expected, load_configfile(path))
+    merged = read_configs(paths)
+    assert merged == expected
+    assert {"pbmc68k_reduced", "pbmc"} <= set(merged["datasets"])
+
+
+@pytest.mark.parametrize("names", [["ci.yaml"], ["ci.yaml", "ci_real.yaml"], ["demo.yaml"], ["config.yaml"]])
+def test_the_configurations_of_the_project_are_valid(project, schema, names):
+    check_config(read_configs([project / "config" / name for name in names]), schema)
+
+
+def test_a_missing_configuration_file_is_named(tmp_path):
+    with pytest.raises(KratosError, match=r"absent\.yaml does not exist: name configuration files"):
+        read_configs([tmp_path / "absent.yaml"])

@@ -16,10 +16,12 @@ from kratos.models.base import CellModel
 from kratos.plugins import plugin
 from kratos.rank.order import ranking_rows
 from kratos.seeds import derive_seed
+from kratos.threads import one_thread
 
 log = logging.getLogger(__name__)
 
 
+@one_thread()
 def explain_types(
     model: CellModel,
     adata: AnnData,

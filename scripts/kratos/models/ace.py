@@ -16,6 +16,7 @@ from kratos.models.autoencoder import Layers, train_autoencoder
 from kratos.models.base import CellModel, pick_device, to_dense
 from kratos.models.concrete import ConcreteSelector
 from kratos.models.kmeans import match_clusters, neuralised_scores
+from kratos.threads import one_thread
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class Model(CellModel):
         return neuralised_scores(z, self.centroids, self.settings["beta"])
 
 
+@one_thread()
 def fit(
     adata: AnnData,
     *,

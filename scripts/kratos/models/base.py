@@ -12,6 +12,7 @@ from kratos.errors import KratosError
 from kratos.files import atomic_path
 from kratos.matrices import to_dense
 from kratos.plugins import plugin, suggest
+from kratos.threads import one_thread
 
 FORMAT = 1
 
@@ -142,6 +143,7 @@ def load_model(path: str | Path, genes: list[str] | None = None) -> CellModel:
     return model.eval()
 
 
+@one_thread()
 @torch.no_grad()
 def apply_in_batches(function: Callable[[Tensor], Tensor], model: CellModel, x: Any, batch: int = 4096) -> np.ndarray:
     """Apply ``function(model.prepare(.))`` to cells (n, p), a batch at a time; returns float32 (n, ...)."""

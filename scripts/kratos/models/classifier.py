@@ -14,6 +14,7 @@ from tqdm import tqdm
 from kratos.errors import KratosError
 from kratos.matrices import to_dense
 from kratos.models.base import CellModel, pick_device
+from kratos.threads import one_thread
 
 
 class Model(CellModel):
@@ -67,6 +68,7 @@ class Model(CellModel):
         return h
 
 
+@one_thread()
 def fit(
     adata: AnnData,
     *,

@@ -1,0 +1,141 @@
+"""The committed golden values: the present code gives them, and a planted change of method does not pass."""
+
+import pytest
+
+from kratos.config import read_configs
+from kratos.golden import KEY, MEAN, metric_rows
+from kratos.regression import GROUP, compare, read_golden
+from kratos.seeds import derive_seed
+
+DATASET = "pbmc68k_reduced"
+
+
+@pytest.fixture(scope="module")
+def golden(project):
+    return read_golden(project / "results" / "golden")
+
+
+@pytest.fixture(scope="module")
+def config(project):
+    """The gate's configuration, of one data set that needs no network."""
+    whole = read_configs([project / "config" / "ci.yaml"])
+    own = {**whole["datasets"][DATASET], "methods": ["kratos_sg", "wilcoxon"], "models": ["kratos"], "evaluations": []}
+    return {**whole, "datasets": {DATASET: own}}
+
+
+@pytest.fixture(scope="module")
+def cells(config, tmp_path_factory):
+    from cells import main
+
+    path = tmp_path_factory.mktemp("cells") / "cells.h5ad"
+    spec = {"loader": config["datasets"][DATASET]["loader"], "params": {}, "expect": {}, "split": {}}
+    main(DATASET, spec, [], str(path))
+    return path
+
+
+@pytest.fixture
+def rerun(config, cells, tmp_path):
+    """A function that makes the model and rankings of seed 0 anew, with other parameters, and gives their metrics."""
+    import rank
+    import train
+
+    def make(training=(), smoothgrad=(), wilcoxon=()):
+        folder = tmp_path / DATASET / "0"
+        (tmp_path / DATASET).mkdir()
+        (tmp_path / DATASET / "cells.h5ad").symlink_to(cells)
+        model = config["models"]["kratos"]
+        outputs = {"model": "model.pt", "embedding": "embedding.npz", "training": "training.json"}
+        train.main(
+            str(cells),
+            {"kind": model["kind"], "params": {**model["params"], **dict(training)}, "device": "cpu"},
+            derive_seed(DATASET, "kratos", 0),
+            {key: str(folder / "kratos" / name) for key, name in outputs.items()},
+        )
+        explainer, ranker = config["explainers"]["sg"], config["methods"]["wilcoxon"]
+        specs = {
+            "kratos_sg": {
+                "method": {"explained_input": "prepared"},
+                "explainer": {**explainer, "params": {**explainer["params"], **dict(smoothgrad)}},
+            },
+            "wilcoxon": {"method": {**ranker, "params": {**ranker["params"], **dict(wilcoxon)}}},
+        }
+        for method, spec in specs.items():
+            used = str(folder / "kratos" / "model.pt") if "explainer" in spec else None
+            identity = {"dataset": DATASET, "method": method, "seed": 0}
+            output = str(folder / "rankings" / f"{method}.parquet")
+            rank.main(str(cells), used, {**spec, "protocols": ["crossval"]}, identity, output)
+        return metric_rows(tmp_path, config)
+
+    return make
+
+
+def moved(golden, fresh):
+    """What moved among the values that were made anew."""
+    values, spread = golden
+    own = values.merge(fresh[KEY], on=KEY)
+    assert len(own) == len(fresh) > 30
+    return compare(own, fresh, spread)
+
+
+def test_the_present_code_gives_the_golden_values(golden, rerun):
+    assert moved(golden, rerun()).empty
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "metric"),
+    [
+        ({"training": {"epochs": 50}}, "kratos", "training_loss"),
+        ({"training": {"epochs": 95}}, "kratos", "training_loss"),
+        ({"training": {"epochs": 50}}, "kratos_sg", "score"),
+        ({"smoothgrad": {"noise": 0.1}}, "kratos_sg", "score"),
+        ({"smoothgrad": {"aggregate": "mean_of_abs"}}, "kratos_sg", "score"),
+        ({"wilcoxon": {"tie_correct": False}}, "wilcoxon", "score"),
+    ],
+)
+def test_a_change_of_method_is_caught(golden, rerun, change, name, metric):
+    found = moved(golden, rerun(**change))
+    own = found[(found["name"] == name) & (found["metric"] == metric)]
+    assert set(own["verdict"]) == {"moved"}
+    if metric == "score":
+        assert MEAN in set(own["cell_type"])
+
+
+def test_every_golden_value_has_a_tolerance_and_every_tolerance_a_value(golden):
+    values, spread = golden
+    groups = values[GROUP].drop_duplicates()
+    assert len(groups.merge(spread, on=GROUP)) == len(groups) == len(spread)
+
+
+def test_golden_values_are_of_the_configured_data_sets_and_small(project, golden):
+    config = read_configs([project / "config" / "ci.yaml", project / "config" / "ci_real.yaml"])
+    assert set(golden[0]["dataset"]) == set(config["datasets"])
+    files = list((project / "results" / "golden").glob("*.csv"))
+    assert sum(path.stat().st_size for path in files) < 100_000
+
+
+def test_tolerances_are_far_below_what_a_ranking_by_chance_would_change(golden):
+    """A gate that lets a random panel pass would be none: means over types, at the top 1 % of genes."""
+    values, spread = golden
+    means = values[(values["metric"] == "auroc") & (values["cell_type"] == MEAN) & (values["protocol"] == "crossval")]
+    smallest = means[means["n_genes"] == means.groupby("dataset")["n_genes"].transform("min")]
+    chance = smallest[smallest["name"] == "random"].set_index("dataset")["value"]
+    learned = smallest[smallest["name"].str.startswith("kratos")].merge(spread, on=GROUP)
+    assert len(learned) == 3 * len(chance)
+    assert (learned["value"] - chance.reindex(learned["dataset"]).to_numpy() > 2 * learned["tolerance"]).all()
+
+
+def test_the_reduced_run_is_configured_for_the_files_of_the_paper(project):
+    paper = read_configs([project / "config" / "config.yaml"])
+    real = read_configs([project / "config" / "ci_real.yaml"])
+    for name, resource in real["resources"].items():
+        assert resource == paper["resources"][name]
+    for name, dataset in real["datasets"].items():
+        assert dataset["files"] == paper["datasets"][name]["files"]
+        assert dataset["loader"] == paper["datasets"][name]["loader"]
+    assert real["datasets"]["pbmc"]["minimum_cells"] == paper["datasets"]["pbmc"]["minimum_cells"]
+
+
+def test_the_classifier_of_the_gate_is_the_papers(project):
+    paper, own = (read_configs([project / "config" / name])["models"]["kratos"] for name in ("config.yaml", "ci.yaml"))
+    for key, value in own["params"].items():
+        assert paper["params"][key] == value
