@@ -105,7 +105,12 @@ def method_params(wildcards):
         "method": method,
         "explainer": dict(explainer),
         "protocols": config["auroc"]["protocols"],
+        "maximum_cells_per_type": config["maximum_cells_per_type"],
     }
+
+
+def transfer_params():
+    return {**config["transfer"], "maximum_cells_per_type": config["maximum_cells_per_type"]}
 
 
 def full_panel_methods(dataset):
@@ -134,6 +139,7 @@ def redundancy_params(wildcards):
     dataset = config["datasets"][wildcards.dataset]
     return {
         **config["redundancy"],
+        "maximum_cells_per_type": config["maximum_cells_per_type"],
         "fractions": config["grids"][dataset["grid"]],
         "minimum_cells": dataset["minimum_cells"],
     }

@@ -13,7 +13,7 @@ from kratos.errors import KratosError
 from kratos.files import atomic_path
 from kratos.fingerprint import fingerprint
 from kratos.matrices import row_blocks
-from kratos.stored import ON_DISK_ABOVE, dense_bytes, set_apart, stored_matrix, write_blocks
+from kratos.stored import ON_DISK_ABOVE, dense_bytes, set_apart, stored_matrix, write_block
 
 PARTS = ("train", "validation", "test")
 """Categories of ``obs["split"]``."""
@@ -228,8 +228,9 @@ def write_cells(adata: ad.AnnData, path: str | Path) -> None:
     Parameters
     ----------
     adata
-        Cells x genes; matrices on disk are copied a block at a time. ``uns["source"]``, where present, is a dict of text, numbers, lists of text and such dicts;
-        None values are left out. A value that HDF5 cannot hold raises a `KratosError` naming its key.
+        Cells x genes; matrices on disk are copied a block at a time. ``uns["source"]``, where present, is a dict of
+        text, numbers, lists of text and such dicts; None values are left out. A value that HDF5 cannot hold raises a
+        `KratosError` naming its key.
     path
         Final name.
     """
@@ -240,7 +241,9 @@ def write_cells(adata: ad.AnnData, path: str | Path) -> None:
         stored.write_h5ad(part, compression="gzip")
         for key, matrix in large.items():
             with h5py.File(part, "a") as file:
-                write_blocks(file, key, (block for _, block in row_blocks(matrix)))
+                file.pop(key, None)
+                for _, block in row_blocks(matrix):
+                    write_block(file, key, block)
 
 
 def read_cells(path: str | Path) -> ad.AnnData:

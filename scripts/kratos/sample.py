@@ -10,6 +10,7 @@ import pandas as pd
 
 from kratos.cells import open_cells
 from kratos.matrices import on_disk
+from kratos.plugins import constant
 from kratos.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def sampled_rows(labels: pd.Series, maximum: int, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(drawn))
 
 
-def in_memory(adata: ad.AnnData, maximum: int, *, seed: int, when_on_disk: int = PER_TYPE) -> Sample:
+def in_memory(adata: ad.AnnData, maximum: int, *, seed: int, when_many: int = PER_TYPE, many: float = np.inf) -> Sample:
     """Take cells into memory: all of them, or a sample.
 
     Parameters
@@ -76,11 +77,14 @@ def in_memory(adata: ad.AnnData, maximum: int, *, seed: int, when_on_disk: int =
     adata
         From `kratos.cells.open_cells`.
     maximum
-        Cells of a type; 0 takes all, or `when_on_disk` of each type where X is on disk.
-    seed, when_on_disk
-        See `sampled_rows`, and above.
+        Cells of a type; 0 takes all, or `when_many` of each type where X is on disk or there are more cells than
+        `many`.
+    seed
+        See `sampled_rows`.
+    when_many, many
+        See `maximum`.
     """
-    limit = maximum or (when_on_disk if on_disk(adata.X) else 0)
+    limit = maximum or (when_many if on_disk(adata.X) or adata.n_obs > many else 0)
     if not limit or (not on_disk(adata.X) and adata.obs["cell_type"].value_counts().max() <= limit):
         return Sample(adata, np.arange(adata.n_obs), adata.n_obs)
     rows = sampled_rows(adata.obs["cell_type"], limit, seed)
@@ -88,6 +92,18 @@ def in_memory(adata: ad.AnnData, maximum: int, *, seed: int, when_on_disk: int =
     return Sample(adata[rows].to_memory(), rows, adata.n_obs)
 
 
-def read_sample(path: str | Path, maximum: int, *, seed: int, when_on_disk: int = PER_TYPE) -> Sample:
+def for_fitting(adata: ad.AnnData, kind: str, *, seed: int) -> Sample:
+    """What a kind of model is fitted on: all cells, or a sample where they are on disk and it cannot read them there.
+
+    A model whose module has ``STREAMS = True`` takes cells from disk as it goes.
+    """
+    if constant("models", kind, "STREAMS", False):
+        return Sample(adata, np.arange(adata.n_obs), adata.n_obs)
+    return in_memory(adata, 0, seed=seed)
+
+
+def read_sample(
+    path: str | Path, maximum: int, *, seed: int, when_many: int = PER_TYPE, many: float = np.inf
+) -> Sample:
     """Read the cells of a file that `in_memory` takes."""
-    return in_memory(open_cells(path), maximum, seed=seed, when_on_disk=when_on_disk)
+    return in_memory(open_cells(path), maximum, seed=seed, when_many=when_many, many=many)

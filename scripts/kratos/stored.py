@@ -1,6 +1,5 @@
-"""Matrices that stay in their HDF5 file: what is too large to be dense in memory is read and written in blocks of rows."""
+"""Matrices that stay in their HDF5 file: read and written in blocks of rows, since they are too large for memory."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from kratos.errors import KratosError
 from kratos.matrices import on_disk
 
 # Bytes that the cells would take as dense float32; above, they stay on disk. The paper's data sets lie below 0.25 GB.
-ON_DISK_ABOVE = 2**30
-# Values per HDF5 chunk of a sparse matrix: some hundred cells, so that a random block reads little that it does not use.
+ON_DISK_ABOVE = 2**29
+# Values per HDF5 chunk of a sparse matrix: a hundred cells or so, lest a random block reads much that it does not use.
 CHUNK = 2**15
 
 
@@ -61,32 +60,32 @@ def set_apart(adata: ad.AnnData) -> tuple[ad.AnnData, dict[str, Any]]:
     return light, large | ({"X": adata.X} if on_disk(adata.X) else {})
 
 
-def write_blocks(file: h5py.File, key: str, blocks: Iterable[Any]) -> None:
-    """Write a matrix, gzip-compressed, from blocks of rows: CSR where the first block is sparse, dense otherwise.
+def write_block(file: h5py.File, key: str, block: Any, compression: str = "gzip") -> None:
+    """Write rows of a matrix to a file: the first ones where it has none at `key`, or below those that it has.
 
     Parameters
     ----------
     file
-        Open for writing; what it has at `key` is replaced.
+        Open for writing.
     key
         ``X``, or a layer's ``layers/<name>``.
-    blocks
-        Of the same genes and kind; at least one.
+    block
+        Rows (n, p), sparse or dense as the first ones, which decide whether CSR or a dense matrix is stored.
+    compression
+        ``gzip``, or ``lzf``, which is faster and larger; the first rows decide.
     """
-    file.pop(key, None)
-    for number, block in enumerate(blocks):
-        if number and sparse.issparse(block):
-            ad.io.sparse_dataset(file[key]).append(block)
-        elif number:
+    if key in file:
+        if sparse.issparse(block):
+            ad.io.sparse_dataset(file[key]).append(sparse.csr_matrix(block))
+        else:
             stored = file[key]
             stored.resize(len(stored) + len(block), axis=0)
             stored[-len(block) :] = block
-        elif sparse.issparse(block):
-            first = sparse.csr_matrix(block)
-            # More than 2**31 values may follow.
-            first.indptr = first.indptr.astype(np.int64)
-            ad.io.write_elem(file, key, first, dataset_kwargs={"compression": "gzip", "chunks": (CHUNK,)})
-        else:
-            rows = max(1, CHUNK // block.shape[1])
-            options = {"compression": "gzip", "maxshape": (None, block.shape[1]), "chunks": (rows, block.shape[1])}
-            ad.io.write_elem(file, key, np.asarray(block), dataset_kwargs=options)
+    elif sparse.issparse(block):
+        first = sparse.csr_matrix(block)
+        # More than 2**31 values may follow.
+        first.indptr = first.indptr.astype(np.int64)
+        ad.io.write_elem(file, key, first, dataset_kwargs={"compression": compression, "chunks": (CHUNK,)})
+    else:
+        options = {"maxshape": (None, block.shape[1]), "chunks": (max(1, CHUNK // block.shape[1]), block.shape[1])}
+        ad.io.write_elem(file, key, np.asarray(block), dataset_kwargs={"compression": compression, **options})
