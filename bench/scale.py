@@ -1,8 +1,8 @@
 """Measure time and memory of every step against the number of cells, and check that they stay within 4 GB and linear.
 
-Cells are simulated (kratos.simulate, five populations): of `STATES` of them the transcripts are captured anew for every
-block of the file, so that a file of any size has the same populations. Each step is the workflow's own script, in a
-process of its own. The number of epochs is small, since their cost is the same each time.
+Cells are simulated (kratos.simulate, five populations): transcripts of `STATES` of them are captured once and sequenced
+anew for every block of the file, so that a file of any size has the same populations. Each step is the workflow's own
+script, in a process of its own. Epochs are few, since each costs the same.
 
 Usage: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts python bench/scale.py --cells 10000 100000 1000000``
 """
@@ -27,7 +27,8 @@ from scipy import sparse
 from kratos.simulate import simulate
 from kratos.stored import write_block
 
-STATES, CAPTURED = 5000, 0.002
+# Cells of a block, and the shares of their transcripts that are captured, and of those sequenced.
+STATES, CAPTURED, SEQUENCED = 5000, 0.005, 0.4
 LIMIT_GB = 4.0
 # Time may grow with at most this power of the number of cells; processor time, which other processes do not change.
 STEEPEST = 1.1
@@ -49,11 +50,14 @@ def write_counts(path: Path, n_cells: int, n_genes: int) -> None:
     obs = pd.DataFrame({"cell_type": pd.Categorical(np.resize(labels, n_cells))}, index=names)
     ad.AnnData(obs=obs, var=states.var[[]]).write_h5ad(path)
     rng = np.random.default_rng(1)
+    captured = sparse.csr_matrix(rng.binomial(states.layers["counts"], CAPTURED))
     with h5py.File(path, "a") as file:
         file.pop("X", None)
         for start in range(0, n_cells, states.n_obs):
-            counts = rng.binomial(states.layers["counts"][: n_cells - start], CAPTURED)
-            write_block(file, "X", sparse.csr_matrix(counts, dtype=np.float32))
+            counts = captured[: n_cells - start].astype(np.float32)
+            counts.data = rng.binomial(counts.data.astype(np.int64), SEQUENCED).astype(np.float32)
+            counts.eliminate_zeros()
+            write_block(file, "X", counts)
 
 
 def run_step(step: str, folder: Path, options: argparse.Namespace) -> None:
@@ -131,12 +135,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--genes", type=int, default=2000)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--ranked", type=int, default=1000, help="cells of a type that genes are ranked from")
     parser.add_argument("--evaluated", type=int, default=300, help="cells of a type that the SVM sees")
     parser.add_argument("--silhouette", type=int, default=5000, help="cells of the silhouette")
     parser.add_argument("--folder", type=Path, default=None, help="where the files go; a temporary folder")
+    parser.add_argument("--output", type=Path, help="CSV to which measurements are added, and whose rows are shown")
     parser.add_argument("--step", choices=STEPS, help="one step in this process (used by the program itself)")
     options = parser.parse_args()
     if options.step:
@@ -149,7 +154,7 @@ def main() -> None:
         print(json.dumps({**seconds, "peak_gb": peak}))
         return
     rows = []
-    for n_cells in sorted(options.cells):
+    for n_cells in options.cells:
         with tempfile.TemporaryDirectory(prefix="kratos-scale-", dir=options.folder) as folder:
             write_counts(Path(folder) / "counts.h5ad", n_cells, options.genes)
             for step in STEPS:
@@ -158,12 +163,16 @@ def main() -> None:
             disk = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()) / 1e9
             print(f"{n_cells} cells: {disk:.2f} GB on disk", file=sys.stderr, flush=True)
     table = pd.DataFrame(rows)
+    if options.output:
+        table.to_csv(options.output, mode="a", index=False, header=not options.output.exists())
+        table = pd.read_csv(options.output)
+    table = table.sort_values("cells", kind="stable")
     table["ms_per_cell"] = 1000 * table["seconds"] / table["cells"]
     print(f"{options.genes} genes, {options.epochs} epochs, batches of {options.batch_size}, one thread")
     print(table.round(4).to_string(index=False))
     large = table[table["peak_gb"] > LIMIT_GB]
     failed = [f"{r.step} takes {r.peak_gb:.2f} GB at {r.cells} cells" for r in large.itertuples()]
-    if len(set(options.cells)) > 1:
+    if table["cells"].nunique() > 1:
         steepness = slopes(table)
         print(steepness.round(2).to_string(index=False))
         steep = steepness[steepness["slope_processor_s"] > STEEPEST]

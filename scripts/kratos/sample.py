@@ -99,7 +99,7 @@ def for_fitting(adata: ad.AnnData, kind: str, *, seed: int) -> Sample:
     """
     if constant("models", kind, "STREAMS", False):
         return Sample(adata, np.arange(adata.n_obs), adata.n_obs)
-    return in_memory(adata, 0, seed=seed)
+    return in_memory(adata, 0, seed=seed, when_many=PER_TYPE)
 
 
 def read_sample(
