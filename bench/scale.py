@@ -172,7 +172,7 @@ def main() -> None:
     print(table.round(4).to_string(index=False))
     large = table[table["peak_gb"] > LIMIT_GB]
     failed = [f"{r.step} takes {r.peak_gb:.2f} GB at {r.cells} cells" for r in large.itertuples()]
-    if table["cells"].nunique() > 1:
+    if len(set(table["cells"])) > 1:
         steepness = slopes(table)
         print(steepness.round(2).to_string(index=False))
         steep = steepness[steepness["slope_processor_s"] > STEEPEST]

@@ -172,7 +172,6 @@ def test_without_a_limit_the_areas_are_those_of_all_cells(on_file, planted_cells
 
 def test_a_model_that_needs_memory_is_fitted_on_a_sample_of_cells_on_disk(on_file, tmp_path, monkeypatch):
     monkeypatch.setattr("kratos.sample.PER_TYPE", 30)
-    monkeypatch.setattr("kratos.sample.in_memory.__kwdefaults__", {"when_many": 30, "many": np.inf})
     outputs = {"model": "model.pt", "embedding": "embedding.npz", "training": "training.json"}
     outputs = {key: str(tmp_path / name) for key, name in outputs.items()}
     params = {"concrete": False, "epochs": 2, "encoder": [8, 2], "cells": "train", "matching": "hungarian"}
