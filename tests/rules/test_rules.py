@@ -248,7 +248,7 @@ def test_limits_of_the_config_reach_the_rules_and_their_results_state_them(new_w
     workflow = new_workflow("sampled")
     config = copy.deepcopy(workflow.config)
     config["datasets"]["planted"]["loader"] = "h5ad_large"
-    config |= {"maximum_cells_per_type": 30, "clustering": {"silhouette_cells": 50}, "projections": []}
+    config |= {"maximum_cells_per_type": 30, "clustering": {"silhouette_cells": 50}}
     config["auroc"]["maximum_cells_per_type"] = 20
     result = workflow.run("results/tables/panels.csv", "results/tables/clusters.csv", config=config)
     assert result.returncode == 0, result.stdout[-4000:]
