@@ -117,7 +117,12 @@ def method_params(wildcards):
         "explainer": dict(own["explainers"].get(method.get("explainer"), {})),
         "protocols": own["auroc"]["protocols"],
         **seeded_as(wildcards.dataset),
+        "maximum_cells_per_type": config["maximum_cells_per_type"],
     }
+
+
+def transfer_params():
+    return {**config["transfer"], "maximum_cells_per_type": config["maximum_cells_per_type"]}
 
 
 def full_panel_methods(dataset):
@@ -146,6 +151,7 @@ def redundancy_params(wildcards):
     dataset = config["datasets"][wildcards.dataset]
     return {
         **settings(wildcards.dataset)["redundancy"],
+        "maximum_cells_per_type": config["maximum_cells_per_type"],
         "fractions": config["grids"][dataset["grid"]],
         "minimum_cells": dataset["minimum_cells"],
     }

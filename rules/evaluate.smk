@@ -60,7 +60,7 @@ rule transfer:
         mem_mb=memory(2000),
         runtime=15,
     params:
-        fraction=config["transfer"]["fraction"],
+        settings=transfer_params(),
     script:
         "../scripts/transfer.py"
 
@@ -81,5 +81,7 @@ rule clustering:
     resources:
         mem_mb=memory(1000),
         runtime=15,
+    params:
+        silhouette_cells=config["clustering"]["silhouette_cells"],
     script:
         "../scripts/clustering.py"

@@ -61,5 +61,6 @@ rule project:
         runtime=30,
     params:
         projections=config["projections"],
+        maximum_cells=config["maximum_cells_per_type"],
     script:
         "../scripts/project.py"

@@ -4,19 +4,30 @@ from typing import Any
 
 import pandas as pd
 
-from kratos.cells import read_cells
 from kratos.evaluate.auroc import auroc_rows
 from kratos.evaluate.panels import grid_sizes
 from kratos.files import write_parquet
 from kratos.job import job
+from kratos.sample import read_sample
 from kratos.seeds import derive_seed
+
+# An SVM's kernel has all pairs of cells: where the config sets no limit, so many cells of a type where there are many.
+PER_TYPE, MANY = 300, 10_000
 
 
 def main(cells: str, ranking: str, protocol: dict[str, Any], identity: dict[str, Any], output: str) -> None:
     """Evaluate `ranking` by `protocol` (draws, folds, fractions …); `identity` has dataset, method and seed."""
-    adata = read_cells(cells)
-    rankings = pd.read_parquet(ranking)
-    settings = {key: value for key, value in protocol.items() if key not in ("fractions", "seeded_as")}
+    sample = read_sample(
+        cells,
+        protocol["maximum_cells_per_type"],
+        seed=derive_seed(protocol.get("seeded_as", identity["dataset"]), "sample", identity["seed"]),
+        when_many=PER_TYPE,
+        many=MANY,
+    )
+    adata, rankings = sample.adata, pd.read_parquet(ranking)
+    settings = {
+        key: value for key, value in protocol.items() if key not in ("fractions", "seeded_as", "maximum_cells_per_type")
+    }
     rows = auroc_rows(
         adata,
         rankings,
@@ -28,6 +39,7 @@ def main(cells: str, ranking: str, protocol: dict[str, Any], identity: dict[str,
     rows = rows.assign(
         full_panel=protocol["fractions"] == [1.0],
         ranks_all=rows["cell_type"].map(ranked).fillna(0) == adata.n_vars,
+        **sample.sizes,
         **identity,
     )
     write_parquet(output, rows)

@@ -8,7 +8,7 @@ import pandas as pd
 from kratos.figures.style import paper_style, save_figure
 from kratos.files import atomic_path
 from kratos.job import job
-from kratos.partial import partial_note
+from kratos.partial import partial_note, sampled_note
 from kratos.plugins import parameters, plugin
 
 
@@ -25,6 +25,9 @@ def main(files: list[str], entry: dict[str, Any], outputs: list[str], cells: Seq
         if note := partial_note(cells, titles["datasets"]):
             figure.suptitle(f"Partial data. {note}", fontsize=7, color="#B2182B", wrap=True)
             plotted = plotted.assign(partial=note)
+        if note := sampled_note(rows, titles["datasets"]):
+            figure.supxlabel(note, fontsize=6)
+            plotted = plotted.assign(sampled=note)
         for output in outputs:
             if output.endswith(".csv"):
                 with atomic_path(output) as part:

@@ -7,30 +7,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kratos.cells import read_cells
 from kratos.evaluate.projections import projection_rows
 from kratos.files import write_parquet
 from kratos.job import job
 from kratos.matrices import to_dense
+from kratos.sample import read_sample
 from kratos.seeds import derive_seed
 
 log = logging.getLogger(__name__)
 
 
-def main(cells: str, embeddings: list[str], projections: list[str], identity: dict[str, Any], output: str) -> None:
+def main(
+    cells: str,
+    embeddings: list[str],
+    projections: list[str],
+    maximum_cells: int,
+    identity: dict[str, Any],
+    output: str,
+) -> None:
     """Project the input and the embeddings, each named by its folder; `identity` has dataset and seed."""
-    adata = read_cells(cells)
+    sample = read_sample(cells, maximum_cells, seed=derive_seed(identity["dataset"], "sample", identity["seed"]))
+    adata = sample.adata
     spaces = {"input": to_dense(adata.X)}
     for path in embeddings:
         with np.load(path, allow_pickle=False) as stored:
-            spaces[Path(path).parent.name] = stored["latent"]
+            spaces[Path(path).parent.name] = stored["latent"][sample.rows]
     frames = []
     for projection in projections:
         for space, x in spaces.items():
             seed = derive_seed(identity["dataset"], projection, space, identity["seed"])
             frames.append(projection_rows(x, projection, space, seed, adata.obs))
             log.info("%s of %s", projection, space)
-    write_parquet(output, pd.concat(frames, ignore_index=True).assign(**identity))
+    write_parquet(output, pd.concat(frames, ignore_index=True).assign(**sample.sizes, **identity))
 
 
 if "snakemake" in globals():
@@ -40,6 +48,7 @@ if "snakemake" in globals():
             smk.input.cells,
             list(smk.input.embeddings),
             smk.params.projections,
+            smk.params.maximum_cells,
             {"dataset": smk.wildcards.dataset, "seed": int(smk.wildcards.seed)},
             smk.output[0],
         )

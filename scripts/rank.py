@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kratos.cells import read_cells
 from kratos.files import write_parquet
 from kratos.job import job
 from kratos.plugins import plugin
+from kratos.sample import read_sample
 from kratos.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -18,15 +18,19 @@ GENE_COLUMNS = ("role", "row", "col")
 
 def main(cells: str, model: str | None, spec: dict[str, Any], identity: dict[str, Any], output: str) -> None:
     """Write the ranking of the method that `spec` describes; `identity` has dataset, method and seed."""
-    adata = read_cells(cells)
-    seed = derive_seed(spec.get("seeded_as", identity["dataset"]), identity["method"], identity["seed"])
+    origin = spec.get("seeded_as", identity["dataset"])
+    # The same cells for every method, so that methods are compared on equal terms.
+    drawn = derive_seed(origin, "sample", identity["seed"])
+    sample = read_sample(cells, spec["maximum_cells_per_type"], seed=drawn)
+    adata = sample.adata
+    seed = derive_seed(origin, identity["method"], identity["seed"])
     frames = []
     for protocol in spec["protocols"]:
         log.info("protocol %s", protocol)
         # crossval ranks on the cells that it is evaluated on, as the paper does; heldout never sees test cells.
         subset = adata if protocol == "crossval" else adata[(adata.obs["split"] != "test").to_numpy()].copy()
         frames.append(describe_genes(rank_once(subset, model, spec, seed), subset).assign(protocol=protocol))
-    write_parquet(output, pd.concat(frames, ignore_index=True).assign(**identity))
+    write_parquet(output, pd.concat(frames, ignore_index=True).assign(**sample.sizes, **identity))
 
 
 def describe_genes(ranking: pd.DataFrame, adata: Any) -> pd.DataFrame:

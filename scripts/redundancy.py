@@ -4,22 +4,26 @@ from typing import Any
 
 import pandas as pd
 
-from kratos.cells import read_cells
 from kratos.evaluate.panels import grid_sizes
 from kratos.evaluate.redundancy import redundancy_rows
 from kratos.files import write_parquet
 from kratos.job import job
+from kratos.sample import read_sample
+from kratos.seeds import derive_seed
 
 
 def main(cells: str, ranking: str, settings: dict[str, Any], identity: dict[str, Any], output: str) -> None:
     """Measure the ranking of all cells; `identity` has dataset, method and seed."""
-    adata = read_cells(cells)
+    seed = derive_seed(identity["dataset"], "sample", identity["seed"])
+    sample = read_sample(cells, settings["maximum_cells_per_type"], seed=seed)
+    adata = sample.adata
     rankings = pd.read_parquet(ranking)
     protocols = rankings["protocol"].unique()
     own = rankings[rankings["protocol"] == ("crossval" if "crossval" in protocols else protocols[0])]
     sizes = grid_sizes(adata.n_vars, settings["fractions"])
-    options = {key: value for key, value in settings.items() if key != "fractions"}
-    write_parquet(output, redundancy_rows(adata, own, sizes, **options).assign(**identity))
+    options = {key: value for key, value in settings.items() if key not in ("fractions", "maximum_cells_per_type")}
+    rows = redundancy_rows(adata, own, sizes, **options)
+    write_parquet(output, rows.assign(**sample.sizes, **identity))
 
 
 if "snakemake" in globals():

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kratos.files import atomic_path
 from kratos.job import job
-from kratos.partial import partial_note
+from kratos.partial import partial_note, sampled_note
 from kratos.plugins import constant, parameters, plugin
 
 
@@ -22,6 +22,8 @@ def main(files: list[str], entry: dict[str, Any], output: str, cells: Sequence[s
     table = plugin("tables", spec["kind"]).tabulate(rows, titles, **own)
     if note := partial_note(cells, titles["datasets"]):
         table.insert(0, "partial", note)
+    if note := sampled_note(rows, titles["datasets"]):
+        table["sampled"] = note
     with atomic_path(output) as part:
         table.to_csv(part, index=False, float_format="%.6g")
 

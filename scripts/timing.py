@@ -5,26 +5,30 @@ from typing import Any
 
 import pandas as pd
 
-from kratos.cells import read_cells
+from kratos.cells import open_cells
 from kratos.files import write_parquet
 from kratos.job import job
 from kratos.plugins import plugin
+from kratos.sample import for_fitting
 from kratos.seeds import derive_seed
 
 log = logging.getLogger(__name__)
+COLUMNS = ["dataset", "model", "repeat", "seconds", "device", "cells_used", "cells_available"]
 
 
 def main(cells: str, models: dict[str, Any], repeats: int, dataset: str, output: str) -> None:
     """Time the training of `models` (specs by name); models alternate, so that a busy machine slows all alike."""
-    adata = read_cells(cells)
+    adata = open_cells(cells)
     rows = []
     for repeat in range(repeats):
         for name, spec in models.items():
             seed = derive_seed(dataset, name, "timing", repeat)
-            _, record = plugin("models", spec["kind"]).fit(adata, seed=seed, device=spec["device"], **spec["params"])
-            rows.append((dataset, name, repeat, record["seconds"], record["device"]))
+            sample = for_fitting(adata, spec["kind"], seed=seed)
+            fit = plugin("models", spec["kind"]).fit
+            _, record = fit(sample.adata, seed=seed, device=spec["device"], **spec["params"])
+            rows.append((dataset, name, repeat, record["seconds"], record["device"], *sample.sizes.values()))
             log.info("%s, repeat %d: %.2f s on %s", name, repeat, record["seconds"], record["device"])
-    write_parquet(output, pd.DataFrame(rows, columns=["dataset", "model", "repeat", "seconds", "device"]))
+    write_parquet(output, pd.DataFrame(rows, columns=COLUMNS))
 
 
 if "snakemake" in globals():

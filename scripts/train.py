@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from kratos.cells import read_cells
+from kratos.cells import open_cells
 from kratos.files import atomic_path, write_json
 from kratos.job import job
 from kratos.models.base import apply_in_batches, save_model
 from kratos.plugins import plugin
+from kratos.sample import for_fitting
 from kratos.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -17,8 +18,10 @@ log = logging.getLogger(__name__)
 
 def main(cells: str, spec: dict[str, Any], seed: int, outputs: dict[str, str]) -> None:
     """Fit the model that `spec` describes; `outputs` has the paths model, embedding and training."""
-    adata = read_cells(cells)
-    model, record = plugin("models", spec["kind"]).fit(adata, seed=seed, device=spec["device"], **spec["params"])
+    adata = open_cells(cells)
+    sample = for_fitting(adata, spec["kind"], seed=seed)
+    model, record = plugin("models", spec["kind"]).fit(sample.adata, seed=seed, device=spec["device"], **spec["params"])
+    record |= sample.sizes
     log.info("trained in %.2f s; accuracy %s", record["seconds"], record.get("accuracy"))
     save_model(model, outputs["model"])
     latent = apply_in_batches(model.embed, model, adata.X)

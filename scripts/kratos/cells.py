@@ -1,59 +1,22 @@
 """The contract of ``cells.h5ad``: its checks, its fingerprint, its split, and how it is read and written."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from kratos.errors import KratosError
 from kratos.files import atomic_path
+from kratos.fingerprint import fingerprint
+from kratos.matrices import row_blocks
+from kratos.stored import ON_DISK_ABOVE, dense_bytes, set_apart, stored_matrix, write_block
 
 PARTS = ("train", "validation", "test")
 """Categories of ``obs["split"]``."""
-
-
-def fingerprint(adata: ad.AnnData) -> str:
-    """Digest the scientific content, so that two files with the same cells agree whatever their bytes.
-
-    Covered are the cell names, gene names and cell types, then the integer counts (``layers["counts"]``, or
-    ``rint(X * 1e4)`` where there are none), then ``obs["total_counts"]`` when present. The matrix enters as
-    canonical CSR (sorted column indices, no explicit zeros, 64-bit little-endian integers): storage (sparse,
-    dense), number type and compression make no difference.
-
-    Parameters
-    ----------
-    adata
-        Cells x genes, with ``obs["cell_type"]``.
-
-    Returns
-    -------
-    str
-        SHA-256 as 64 hexadecimal digits.
-    """
-    digest = sha256(b"kratos cells 1\n")
-    for words in (adata.obs_names, adata.var_names, adata.obs["cell_type"]):
-        digest.update(len(words).to_bytes(8, "little"))
-        for word in words:
-            text = str(word).encode()
-            digest.update(len(text).to_bytes(8, "little") + text)
-    has_counts = "counts" in adata.layers
-    matrix = sparse.csr_matrix(adata.layers["counts"] if has_counts else adata.X, copy=True)
-    if has_counts:
-        matrix.data = matrix.data.astype("<i8")
-    else:
-        # Through float32, the contract's type, so that a float64 copy of the same values agrees.
-        matrix.data = np.rint(matrix.data.astype(np.float32).astype(np.float64) * 1e4).astype("<i8")
-    matrix.sum_duplicates()
-    matrix.eliminate_zeros()
-    for array in (matrix.indptr, matrix.indices, matrix.data):
-        digest.update(np.ascontiguousarray(array, dtype="<i8").data)
-    if "total_counts" in adata.obs:
-        digest.update(np.rint(adata.obs["total_counts"].to_numpy(dtype=np.float64)).astype("<i8").tobytes())
-    return digest.hexdigest()
 
 
 def check_contents(adata: ad.AnnData, expect: dict[str, Any], name: str) -> None:
@@ -174,12 +137,13 @@ def assign_split(
 
 def first_entry(matrix: Any, is_bad: Any) -> tuple[int, int, float] | None:
     """Cell index, gene index and value of the first non-zero entry for which `is_bad` (vectorised) is true."""
-    matrix = sparse.csr_matrix(matrix)
-    bad = np.flatnonzero(is_bad(matrix.data))
-    if not len(bad):
-        return None
-    cell = int(np.searchsorted(matrix.indptr, bad[0], side="right")) - 1
-    return cell, int(matrix.indices[bad[0]]), float(matrix.data[bad[0]])
+    for start, block in row_blocks(matrix):
+        block = sparse.csr_matrix(block)
+        bad = np.flatnonzero(is_bad(block.data))
+        if len(bad):
+            cell = start + int(np.searchsorted(block.indptr, bad[0], side="right")) - 1
+            return cell, int(block.indices[bad[0]]), float(block.data[bad[0]])
+    return None
 
 
 def check_names(adata: ad.AnnData, name: str) -> None:
@@ -264,16 +228,22 @@ def write_cells(adata: ad.AnnData, path: str | Path) -> None:
     Parameters
     ----------
     adata
-        Cells x genes. ``uns["source"]``, where present, is a dict of text, numbers, lists of text and such dicts;
-        None values are left out. A value that HDF5 cannot hold raises a `KratosError` naming its key.
+        Cells x genes; matrices on disk are copied a block at a time. ``uns["source"]``, where present, is a dict of
+        text, numbers, lists of text and such dicts; None values are left out. A value that HDF5 cannot hold raises a
+        `KratosError` naming its key.
     path
         Final name.
     """
-    stored = adata.copy()
+    stored, large = set_apart(adata)
     if "source" in stored.uns:
         stored.uns["source"] = _storable(stored.uns["source"], "uns['source']")
     with atomic_path(path) as part:
         stored.write_h5ad(part, compression="gzip")
+        for key, matrix in large.items():
+            with h5py.File(part, "a") as file:
+                file.pop(key, None)
+                for _, block in row_blocks(matrix):
+                    write_block(file, key, block)
 
 
 def read_cells(path: str | Path) -> ad.AnnData:
@@ -296,3 +266,31 @@ def read_cells(path: str | Path) -> ad.AnnData:
     if "source" in adata.uns:
         adata.uns["source"] = _plain(adata.uns["source"])
     return adata
+
+
+def open_cells(path: str | Path, on_disk_above: int = ON_DISK_ABOVE) -> ad.AnnData:
+    """Read ``cells.h5ad``, but leave X on disk where it would be large when dense.
+
+    Parameters
+    ----------
+    path
+        The file.
+    on_disk_above
+        Bytes of X as dense float32 above which it stays on disk.
+
+    Returns
+    -------
+    anndata.AnnData
+        What `read_cells` gives, or obs, var and uns with an X that is read whenever rows of it are taken (and no
+        layers); the file then stays open.
+
+    Raises
+    ------
+    KratosError
+        As `read_cells`, and for a large matrix that is stored by genes.
+    """
+    if dense_bytes(path) <= on_disk_above:
+        return read_cells(path)
+    file = h5py.File(path, "r")
+    obs, var, uns = (ad.io.read_elem(file[key]) for key in ("obs", "var", "uns"))
+    return ad.AnnData(X=stored_matrix(file, "X"), obs=obs, var=var, uns=_plain(uns))

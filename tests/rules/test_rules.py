@@ -1,5 +1,7 @@
 """Each rule, run by Snakemake on the planted cells, gives the numbers that an independent computation gives."""
 
+import copy
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -239,3 +241,23 @@ def test_figures_have_the_numbers_that_they_draw_beside_them(finished, areas):
         np.testing.assert_allclose(drawn["mean"], grouped.mean(), rtol=1e-5)
         np.testing.assert_allclose(drawn["sd"], grouped.std(), rtol=1e-4, atol=1e-6)
     assert len(pd.read_csv(finished.path("figures", "cells.csv"))) == 2 * 120
+
+
+def test_limits_of_the_config_reach_the_rules_and_their_results_state_them(new_workflow):
+    """On the same cells, brought by the loader for files that are too large for memory."""
+    workflow = new_workflow("sampled")
+    config = copy.deepcopy(workflow.config)
+    config["datasets"]["planted"]["loader"] = "h5ad_large"
+    config |= {"maximum_cells_per_type": 30, "clustering": {"silhouette_cells": 50}}
+    config["auroc"]["maximum_cells_per_type"] = 20
+    result = workflow.run("results/tables/panels.csv", "results/tables/clusters.csv", config=config)
+    assert result.returncode == 0, result.stdout[-4000:]
+    for path, used in (("rankings", 93), ("auroc", 63)):
+        rows = pd.read_parquet(workflow.path("planted", "0", path, "net_ig.parquet"))
+        assert set(rows["cells_used"]) == {used}
+        assert set(rows["cells_available"]) == {120}
+    for table, used in (("panels", 63), ("clusters", 50)):
+        notes = pd.read_csv(workflow.path("tables", f"{table}.csv"))["sampled"]
+        assert set(notes) == {f"Planted markers: {used} of 120 cells, drawn at random"}
+    log = (workflow.folder / "logs" / "planted" / "0" / "auroc" / "net_ig.log").read_text(encoding="utf-8")
+    assert "63 of 120 cells: at most 20 of a type, drawn at random" in log

@@ -79,3 +79,24 @@ def test_the_summary_marks_figures_of_partial_data(tmp_path):
     figures = [str(tmp_path / f"{name}.csv") for name in ("fig1", "fig6")]
     summary.main([str(tmp_path / "t.csv")], figures, str(tmp_path / "summary.txt"))
     assert "Figures: fig1, fig6 (partial data) (pdf, png" in (tmp_path / "summary.txt").read_text(encoding="utf-8")
+
+
+def test_tables_and_figures_of_a_sample_say_how_many_cells_they_come_from(redundancy_file, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: (drawn.append(self), path.write_bytes(b"x"))[1])
+    rows = pd.read_parquet(redundancy_file).assign(cells_used=1500, cells_available=1_000_000)
+    rows.to_parquet(redundancy_file)
+    note = "Baron: 1,500 of 1,000,000 cells, drawn at random"
+    entry = {"spec": {"kind": "redundancy", "dataset": "part", "panels": [["m"]]}, "titles": TITLES}
+    figure.main([redundancy_file], entry, [str(tmp_path / "f.png"), str(tmp_path / "f.csv")])
+    plt.close("all")
+    assert drawn[0].get_supxlabel() == note
+    assert set(pd.read_csv(tmp_path / "f.csv")["sampled"]) == {note}
+    metrics = pd.DataFrame(
+        {"cells": "all", "n_cells": 9, "metric": ["silhouette", "ari", "ami"], "value": 0.5, "cells_available": 9}
+    ).assign(cells_used=[4, 9, 9], dataset="part", model="net", seed=0)
+    metrics.to_parquet(tmp_path / "rows.parquet")
+    titles = {**TITLES, "models": {"net": "Net"}}
+    spec = {"kind": "clustering", "dataset": "part"}
+    table.main([str(tmp_path / "rows.parquet")], {"spec": spec, "titles": titles}, str(tmp_path / "t.csv"))
+    assert pd.read_csv(tmp_path / "t.csv")["sampled"].tolist() == ["Baron: 4 of 9 cells, drawn at random"]

@@ -144,8 +144,9 @@ def test_the_rule_names_models_by_their_folders(planted_cells, tmp_path):
     rows.assign(protocol="heldout").to_parquet(tmp_path / "ranking.parquet")
     planted_cells.write_h5ad(tmp_path / "cells.h5ad")
     identity = {"dataset": "planted", "method": "pairs", "seed": 0}
+    settings = {"fraction": 0.1, "maximum_cells_per_type": 0}
     output = tmp_path / "transfer.parquet"
-    main(str(tmp_path / "cells.h5ad"), str(tmp_path / "ranking.parquet"), models, 0.1, identity, str(output))
+    main(str(tmp_path / "cells.h5ad"), str(tmp_path / "ranking.parquet"), models, settings, identity, str(output))
     written = pd.read_parquet(output)
     assert set(written["model"]) == {"net", "second"}
     assert set(written["method"]) == {"pairs"}

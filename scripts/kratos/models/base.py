@@ -146,10 +146,19 @@ def load_model(path: str | Path, genes: list[str] | None = None) -> CellModel:
 @one_thread()
 @torch.no_grad()
 def apply_in_batches(function: Callable[[Tensor], Tensor], model: CellModel, x: Any, batch: int = 4096) -> np.ndarray:
-    """Apply ``function(model.prepare(.))`` to cells (n, p), a batch at a time; returns float32 (n, ...)."""
+    """Apply ``function(model.prepare(.))`` to cells (n, p), in memory or on disk, a batch at a time.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, ...) of the function's own type: float32 for an embedding.
+    """
     parameter = next(model.parameters(), torch.zeros(()))
-    parts = []
+    result = np.empty(0)
     for start in range(0, x.shape[0], batch):
         cells = torch.from_numpy(to_dense(x[start : start + batch])).to(parameter.device, parameter.dtype)
-        parts.append(function(model.prepare(cells)).cpu().numpy())
-    return np.concatenate(parts)
+        part = function(model.prepare(cells)).cpu().numpy()
+        if not start:
+            result = np.empty((x.shape[0], *part.shape[1:]), dtype=part.dtype)
+        result[start : start + batch] = part
+    return result

@@ -12,9 +12,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from kratos.errors import KratosError
-from kratos.matrices import to_dense
 from kratos.models.base import CellModel, pick_device
+from kratos.models.batches import training_cells
 from kratos.threads import one_thread
+
+# Reads cells that stay on disk batch by batch; see kratos.models.batches.
+STREAMS = True
 
 
 class Model(CellModel):
@@ -33,13 +36,11 @@ class Model(CellModel):
             self.register_buffer("shift", torch.zeros(len(genes)))
             self.register_buffer("span", torch.ones(len(genes)))
 
-    def fit_scaler(self, x: np.ndarray) -> None:
-        """Learn each gene's minimum and range from cells (n, p)."""
-        if self.settings["scaling"] == "minmax":
-            low, high = x.min(axis=0), x.max(axis=0)
-            self.shift = torch.from_numpy(low)
-            # A gene that never varies keeps its distance from the minimum, rather than a division by zero.
-            self.span = torch.from_numpy(np.where(high > low, high - low, 1.0).astype(np.float32))
+    def set_range(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Scale genes by their minimum and maximum (p,) from now on."""
+        self.shift = torch.from_numpy(low)
+        # A gene that never varies keeps its distance from the minimum, rather than a division by zero.
+        self.span = torch.from_numpy(np.where(high > low, high - low, 1.0).astype(np.float32))
 
     def prepare(self, x: Tensor) -> Tensor:
         """Apply the fitted scaler (n, p), unless it serves training alone."""
@@ -88,7 +89,8 @@ def fit(
     Parameters
     ----------
     adata
-        Cells with ``obs["cell_type"]`` and ``obs["split"]``; X (n, p) log-normalised.
+        Cells with ``obs["cell_type"]`` and ``obs["split"]``; X (n, p) log-normalised, in memory or on disk
+        (`kratos.cells.open_cells`), where batches are drawn as `kratos.models.batches` says.
     seed
         Initial weights and the order of batches.
     device
@@ -113,45 +115,47 @@ def fit(
         On the CPU, in evaluation mode.
     record
         ``loss`` and ``validation_loss`` per epoch (Eq. 11, mean over cells and outputs), ``accuracy`` per split,
-        ``seconds`` of the training loop, ``device``, ``n_parameters``.
+        ``seconds`` of the training loop, ``device``, ``n_parameters``, ``validation_cells`` behind a validation loss
+        (of data on disk a sample).
     """
     place = pick_device(device)
     split = adata.obs["split"].to_numpy()
-    x = to_dense(adata.X)
     cell_types = sorted(adata.obs["cell_type"].unique())
     target = np.searchsorted(cell_types, adata.obs["cell_type"].astype(str).to_numpy())
+    train, validation = (np.flatnonzero(split == name) for name in ("train", "validation"))
     generator = torch.Generator().manual_seed(seed)
     model = Model(list(adata.var_names), cell_types, hidden=list(hidden), scaling=scaling, scaled=scaled)
     _initialise(model, initialisation, generator)
-    model.fit_scaler(x[split == "train"] if scaler_cells == "train" else x)
+    cells = training_cells(adata.X, place)
+    if scaling == "minmax":
+        model.set_range(*cells.value_range(train if scaler_cells == "train" else np.arange(adata.n_obs)))
     model.to(place)
-    with torch.no_grad():
-        inputs = model.scale(torch.from_numpy(x).to(place))
-    onehot = nn.functional.one_hot(torch.from_numpy(target), len(cell_types)).float().to(place)
-    train, validation = (torch.from_numpy(np.flatnonzero(split == name)) for name in ("train", "validation"))
+    cells.prepare(model.scale)
 
-    def loss_of(cells: Tensor) -> Tensor:
-        probabilities = torch.softmax(model.scores(inputs[cells]), dim=1)
+    def loss_of(rows: np.ndarray, x: Tensor) -> Tensor:
+        probabilities = torch.softmax(model.scores(x), dim=1)
         if not torch.isfinite(probabilities).all():
             raise KratosError(f"training diverged in epoch {len(losses) + 1} (loss is not finite): lower learning_rate")
-        return nn.functional.binary_cross_entropy(probabilities, onehot[cells])
+        onehot = nn.functional.one_hot(torch.from_numpy(target[rows]), len(cell_types)).float()
+        return nn.functional.binary_cross_entropy(probabilities, onehot.to(place))
 
     optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+    held = cells.held(validation, seed)
     losses, validation_losses, start = [], [], time.perf_counter()
     for _ in tqdm(range(epochs), desc="epochs", mininterval=2):
         total = 0.0
-        for cells in torch.randperm(len(train), generator=generator).split(batch_size):
+        for rows, x in cells.shuffled(train, batch_size, generator):
             optimiser.zero_grad()
-            loss = loss_of(train[cells])
+            loss = loss_of(rows, x)
             loss.backward()
             optimiser.step()
-            total += float(loss.detach()) * len(cells)
+            total += float(loss.detach()) * len(rows)
         losses.append(total / len(train))
         with torch.no_grad():
-            validation_losses.append(float(loss_of(validation)) if len(validation) else None)
+            validation_losses.append(float(loss_of(*held)) if len(validation) else None)
     seconds = time.perf_counter() - start
     with torch.no_grad():
-        assigned = model.scores(inputs).argmax(dim=1).cpu().numpy()
+        assigned = np.concatenate([model.scores(x).argmax(dim=1).cpu().numpy() for _, x in cells.in_order()])
     accuracy = {name: float((assigned == target)[split == name].mean()) for name in np.unique(split)}
     record = {
         "loss": losses,
@@ -159,6 +163,7 @@ def fit(
         "accuracy": accuracy,
         "seconds": seconds,
         "device": str(place),
+        "validation_cells": len(held[0]),
         "n_parameters": sum(p.numel() for p in model.parameters()),
     }
     return model.cpu().eval(), record

@@ -1,0 +1,91 @@
+"""Matrices that stay in their HDF5 file: read and written in blocks of rows, since they are too large for memory."""
+
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import h5py
+import numpy as np
+from scipy import sparse
+
+from kratos.errors import KratosError
+from kratos.matrices import on_disk
+
+# Bytes that the cells would take as dense float32; above, they stay on disk. The paper's data sets lie below 0.25 GB.
+ON_DISK_ABOVE = 2**29
+# Values per HDF5 chunk of a sparse matrix: a hundred cells or so, lest a random block reads much that it does not use.
+CHUNK = 2**15
+
+
+def dense_bytes(path: str | Path) -> int:
+    """Size of X of an h5ad file as dense float32; 0 where there is no such matrix to be found."""
+    try:
+        with h5py.File(path, "r") as file:
+            shape = file["X"].shape if isinstance(file["X"], h5py.Dataset) else file["X"].attrs["shape"]
+    except (OSError, KeyError):
+        return 0
+    return 4 * int(shape[0]) * int(shape[1])
+
+
+def stored_matrix(file: h5py.File, key: str) -> Any:
+    """A matrix (n, p) of an open file, of which slices and sorted row numbers can be taken.
+
+    Raises
+    ------
+    KratosError
+        For a matrix that is stored by genes, of which cells cannot be read one block at a time.
+    """
+    matrix = file[key]
+    if isinstance(matrix, h5py.Dataset):
+        return matrix
+    if matrix.attrs["encoding-type"] != "csr_matrix":
+        raise KratosError(
+            f"{file.filename}: {key} is a {matrix.attrs['encoding-type']}, and so large a matrix is read by rows; "
+            "store it as CSR (adata.X = adata.X.tocsr())"
+        )
+    return ad.io.sparse_dataset(matrix)
+
+
+def set_apart(adata: ad.AnnData) -> tuple[ad.AnnData, dict[str, Any]]:
+    """A copy of the cells without the matrices that are on disk, and these, by their place in an h5ad file."""
+    large = {f"layers/{name}": layer for name, layer in adata.layers.items() if on_disk(layer)}
+    if not large and not on_disk(adata.X):
+        return adata.copy(), {}
+    light = ad.AnnData(
+        X=None if on_disk(adata.X) else adata.X,
+        uns=dict(adata.uns),
+        layers={name: layer for name, layer in adata.layers.items() if not on_disk(layer)},
+        **{key: getattr(adata, key).copy() for key in ("obs", "var", "obsm", "varm")},
+    )
+    return light, large | ({"X": adata.X} if on_disk(adata.X) else {})
+
+
+def write_block(file: h5py.File, key: str, block: Any, compression: str = "gzip") -> None:
+    """Write rows of a matrix to a file: the first ones where it has none at `key`, or below those that it has.
+
+    Parameters
+    ----------
+    file
+        Open for writing.
+    key
+        ``X``, or a layer's ``layers/<name>``.
+    block
+        Rows (n, p), sparse or dense as the first ones, which decide whether CSR or a dense matrix is stored.
+    compression
+        ``gzip``, or ``lzf``, which is faster and larger; the first rows decide.
+    """
+    if key in file:
+        if sparse.issparse(block):
+            ad.io.sparse_dataset(file[key]).append(sparse.csr_matrix(block))
+        else:
+            stored = file[key]
+            stored.resize(len(stored) + len(block), axis=0)
+            stored[-len(block) :] = block
+    elif sparse.issparse(block):
+        first = sparse.csr_matrix(block)
+        # More than 2**31 values may follow.
+        first.indptr = first.indptr.astype(np.int64)
+        ad.io.write_elem(file, key, first, dataset_kwargs={"compression": compression, "chunks": (CHUNK,)})
+    else:
+        options = {"maxshape": (None, block.shape[1]), "chunks": (max(1, CHUNK // block.shape[1]), block.shape[1])}
+        ad.io.write_elem(file, key, np.asarray(block), dataset_kwargs={"compression": compression, **options})
