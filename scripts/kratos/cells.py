@@ -11,6 +11,7 @@ from scipy import sparse
 
 from kratos.errors import KratosError
 from kratos.files import atomic_path
+from kratos.h5ad_files import whole_h5ad
 
 PARTS = ("train", "validation", "test")
 """Categories of ``obs["split"]``."""
@@ -284,15 +285,8 @@ def read_cells(path: str | Path) -> ad.AnnData:
     KratosError
         Naming the file when it is missing, truncated, or not an h5ad file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise KratosError(f"{path} does not exist; run the rule that makes it, or correct the path")
-    try:
+    with whole_h5ad(path) as path:
         adata = ad.read_h5ad(path)
-    except Exception as error:  # h5py and anndata raise many kinds for a damaged file
-        raise KratosError(
-            f"{path} ({path.stat().st_size:,} bytes) is not a whole h5ad file ({error}); delete it and make it again"
-        ) from error
     if "source" in adata.uns:
         adata.uns["source"] = _plain(adata.uns["source"])
     return adata
