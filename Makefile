@@ -4,7 +4,9 @@ BIN := .venv/bin
 PBMC := results/pbmc
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: env demo paper test lint regression bench lock clean
+OUT ?= run
+
+.PHONY: env demo paper run test lint regression bench lock clean
 
 env: .venv/complete
 
@@ -18,6 +20,13 @@ demo: env
 
 paper: env
 	$(SNAKEMAKE)
+
+# A user's own cells: make run DATA=my.h5ad LABEL=cell_type [VALUES=counts|lognorm] [LAYER=raw] [METHODS="..."] [OUT=run]
+run: export RUN_DATA = $(DATA)
+run: env
+	$(BIN)/python scripts/run_config.py --data "$$RUN_DATA" --label "$(LABEL)" --values "$(VALUES)" --layer "$(LAYER)" \
+	    --methods "$(METHODS)" --output "$(OUT)/config.yaml"
+	$(SNAKEMAKE) --configfile "$(OUT)/config.yaml" --directory "$(OUT)"
 
 test: env
 	$(BIN)/pytest -q -n 2 --dist loadfile

@@ -61,6 +61,8 @@ rule summary:
         figures=figure_files(),
         evaluations=evaluation_files(),
         training=training_files(),
+        markers=marker_results()["cells"],
+        pages=marker_results()["pages"],
     output:
         "results/summary.txt",
     log:

@@ -1,7 +1,9 @@
 """The end of a run: the tables as text, and where everything is."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
 import pandas as pd
 
 from kratos.files import atomic_path
@@ -10,17 +12,28 @@ from kratos.job import job
 ROWS, WIDEST = 12, 30
 
 
-def main(tables: list[str], figures: list[str], output: str) -> None:
-    """Write the summary that the workflow prints when it is done."""
+def main(tables: list[str], figures: list[str], output: str, markers: Sequence[str] = ()) -> None:
+    """Write the summary that the workflow prints when it is done; `markers` are files markers.h5ad."""
     parts = [f"{Path(table).stem} ({table})\n{shown(pd.read_csv(table))}" for table in tables]
     folders = sorted({str(Path(figure).parent) for figure in figures})
     partial = {Path(f).stem for f in figures if f.endswith(".csv") and "partial" in pd.read_csv(f, nrows=0).columns}
     stems = sorted({Path(figure).stem for figure in figures})
     names = [f"{stem} (partial data)" if stem in partial else stem for stem in stems]
-    parts.append(f"Figures: {', '.join(names)} (pdf, png, svg and the plotted numbers as csv) in {', '.join(folders)}/")
+    parts += [described(file) for file in markers]
+    if names:
+        kinds = "pdf, png, svg and the plotted numbers as csv"
+        parts.append(f"Figures: {', '.join(names)} ({kinds}) in {', '.join(folders)}/")
     parts.append("Logs: logs/   Time and memory of every job: benchmarks/")
     with atomic_path(output) as part:
         part.write_text("\n" + "\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def described(markers: str) -> str:
+    """What markers.h5ad says of its cells, and where the page is."""
+    with h5py.File(markers, "r") as file:
+        lines = list(file["uns/kratos/about"].asstr()[:])
+    page = Path(markers).with_suffix(".html")
+    return "\n".join([f"Markers: {page} (in a browser), {markers} (for scanpy)", *(f"  {line}" for line in lines)])
 
 
 def shown(table: pd.DataFrame) -> str:
@@ -40,4 +53,4 @@ def shown(table: pd.DataFrame) -> str:
 if "snakemake" in globals():
     smk = globals()["snakemake"]
     with job(smk.log[0], smk.threads):
-        main(list(smk.input.tables), list(smk.input.figures), smk.output[0])
+        main(list(smk.input.tables), list(smk.input.figures), smk.output[0], list(smk.input.markers))
