@@ -64,7 +64,9 @@ def log_normalised(adata: ad.AnnData, matrix: Any, values: Values, name: str) ->
     if values == "counts" or (values == "auto" and fraction is None):
         counts = whole_counts(adata, matrix, name)
         known = "as told" if values == "counts" else "detected: all values are whole numbers"
-        return Expression(log_normalize(counts), counts, f"counts ({known}), scaled to 10,000 per cell, then log(1 + x)")
+        return Expression(
+            log_normalize(counts), counts, f"counts ({known}), scaled to 10,000 per cell, then log(1 + x)"
+        )
     large = first_entry(matrix, lambda x: x > LARGEST_LOG)
     if values == "auto" and large:
         raise KratosError(

@@ -64,7 +64,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         if error.errno not in REMEDIES:
             raise
         raise KratosError(
-            f"{path} cannot be written ({os.strerror(error.errno)}): {REMEDIES[error.errno]}; nothing half-written is left"
+            f"{path} cannot be written ({os.strerror(error.errno)}): {REMEDIES[error.errno]}; "
+            "nothing half-written is left"
         ) from error
 
 

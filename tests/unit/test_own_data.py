@@ -92,7 +92,7 @@ class TestMatrix:
             assert "\n" not in str(caught.value)
         with h5py.File(user_file[0], "r+") as file:
             del file["obs"].attrs["encoding-type"]
-        with pytest.raises(KratosError, match="written by anndata before 0.7; write it again"):
+        with pytest.raises(KratosError, match=r"written by anndata before 0\.7; write it again"):
             h5ad.load(path=str(user_file[0]), label="kind", layer="counts")
 
     @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
@@ -143,7 +143,10 @@ class TestRunConfig:
         [
             ((), "Error: say which file: make run DATA=my.h5ad LABEL=cell_type\n"),
             (("--data", "gone.h5ad"), "Error: gone.h5ad does not exist in {}; correct DATA\n"),
-            (("--data", "a.h5ad", "--methods", "wilcoxen"), "Error: METHODS: unknown method 'wilcoxen': did you mean 'wilcoxon'?\n"),
+            (
+                ("--data", "a.h5ad", "--methods", "wilcoxen"),
+                "Error: METHODS: unknown method 'wilcoxen': did you mean 'wilcoxon'?\n",
+            ),
         ],
     )
     def test_a_mistake_is_one_sentence(self, tmp_path, arguments, sentence):
@@ -155,7 +158,11 @@ class TestRunConfig:
 
     def test_methods_of_the_library_are_those_of_the_configuration(self, project):
         config = yaml.safe_load((project / "config" / "run.yaml").read_text(encoding="utf-8"))
-        for section, own in (("models", methods.MODELS), ("explainers", methods.EXPLAINERS), ("methods", methods.METHODS)):
+        for section, own in (
+            ("models", methods.MODELS),
+            ("explainers", methods.EXPLAINERS),
+            ("methods", methods.METHODS),
+        ):
             found = {n: {k: v for k, v in e.items() if k != "title"} for n, e in config[section].items()}
             assert found == own
 
@@ -252,7 +259,8 @@ class TestMarkers:
         assert not {"script", "i", "b", "link", "iframe"} & set(page.tags)
         assert len(page.links) == page.tags.count("img") == 1 + 3 * 2
         assert all(link.startswith("data:image/png;base64,") for link in page.links)
-        for name in ("<script>alert(1)</script>", "<i>Own</i>", "T/NK cells", "HLA/A", "F&1", 'uns["rank_genes_groups_second"]'):
+        names = ["<script>alert(1)</script>", "<i>Own</i>", "T/NK cells", "HLA/A", "F&1"]
+        for name in [*names, 'uns["rank_genes_groups_second"]']:
             assert name in page.text
         assert (odd / "markers.html").stat().st_size < 3_000_000
 

@@ -89,9 +89,7 @@ def test_counts_and_their_logarithms_are_ranked_alike(counts, ranked, model, pla
 
 
 def test_copy_leaves_the_cells_alone_and_keys_and_numbers_are_a_choice(counts, model):
-    found = tl.rank_genes(
-        counts, "cell_type", model=model, groups=["Beta"], n_genes=7, key_added="mine", copy=True
-    )
+    found = tl.rank_genes(counts, "cell_type", model=model, groups=["Beta"], n_genes=7, key_added="mine", copy=True)
     assert "mine" not in counts.uns
     assert found.uns["mine"]["names"].dtype.names == ("Beta",)
     assert found.uns["mine"]["names"].shape == (7,)
@@ -234,7 +232,8 @@ def test_too_few_common_genes_are_an_error_with_numbers(counts, model):
         tl.predict(counts[:, 31:].copy(), model)
     counts.var_names = [name.upper() for name in counts.var_names]
     with pytest.raises(
-        KratosError, match=r"none of the model's 60 genes is among the 60 given \(the model has 'Alpha_marker0', .*60 agree"
+        KratosError,
+        match=r"none of the model's 60 genes is among the 60 given \(the model has 'Alpha_marker0', .*60 agree",
     ):
         tl.predict(counts, model)
 

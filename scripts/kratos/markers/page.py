@@ -52,7 +52,7 @@ def marker_page(
     shown = plots.display_cells(adata)
     sections = []
     with plots.page_style():
-        views = plots.projections(shown)
+        views = plots.projections(shown, titles["models"])
         for method, key in zip(kratos["methods"], kratos["keys"], strict=True):
             ranked = ranked_by_type(adata, key)
             panel = plots.panel_of(adata, shown, ranked)
@@ -85,7 +85,8 @@ def evaluation_tables(rows: Mapping[str, pd.DataFrame], titles: Mapping[str, Map
     auroc, redundancy = rows["auroc"], rows["redundancy"]
     if len(auroc):
         small = small_panels.tabulate(auroc, titles).drop(columns="dataset")
-        small["protocol"] = small["protocol"].map(PROTOCOLS)
+        small["protocol"] = pd.Categorical(small["protocol"].map(PROTOCOLS), categories=list(PROTOCOLS.values()))
+        small = small.sort_values("protocol", kind="stable")
         caption = (
             "Area under the ROC curve (AUROC) of a support vector machine that tells a type from the rest by its top "
             "genes; mean over types. Scored on test cells: genes were ranked, and the machine tuned, without them."
@@ -96,7 +97,7 @@ def evaluation_tables(rows: Mapping[str, pd.DataFrame], titles: Mapping[str, Map
         kept = redundancy[(redundancy["note"] == "") & (redundancy["n_genes"] <= small_panels.LARGEST)]
         wide = kept.pivot_table(index="method", columns="n_genes", values="value", sort=False)
         wide = wide[sorted(wide.columns)].rename(columns=lambda k: f"top {k}").rename(index=titles["methods"])
-        caption = "Mean Pearson correlation between the top genes of a type, over all cells; mean over types. Low is better."
+        caption = "Mean Pearson correlation between the top genes of a type in all cells; mean over types. Low is good."
         tables.append(_table("Redundancy of the top genes", caption, wide.rename_axis(columns=None).reset_index()))
     if len(rows["clustering"]):
         frame = clustering.tabulate(rows["clustering"], titles).drop(columns=["dataset", "seeds"])

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import scanpy as sc
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kratos.figures.projection import PROJECTION_TITLES
 from kratos.figures.style import cell_type_colours, paper_style
 
 LONGEST_NAME = 36
-MOST_GENES = 60
+MOST_GENES = 44
 """Genes in one dot plot or heat map, so that their names can be read."""
 CELLS_PER_TYPE = 60
 
@@ -64,7 +65,7 @@ def panel_of(adata: ad.AnnData, shown: ad.AnnData, ranked: Mapping[str, Sequence
     names = dict(zip(adata.var_names, shown.var_names, strict=True))
     types = sorted(adata.obs["cell_type"].astype(str).unique())
     short = dict(zip(types, shortened(types), strict=True))
-    each = max(1, min(5, MOST_GENES // max(1, len(ranked))))
+    each = max(1, min(4, MOST_GENES // max(1, len(ranked))))
     return {short[t]: [names[g] for g in genes[:each]] for t, genes in ranked.items() if len(genes)}
 
 
@@ -84,8 +85,7 @@ def dot_plot(shown: ad.AnnData, panel: Mapping[str, Sequence[str]]) -> bytes:
     )
     plot.style(cmap="Blues", dot_edge_color="0.6", dot_edge_lw=0.3)
     plot.make_figure()
-    for text in plot.get_axes().get("gene_group_ax", plt.gca()).texts:
-        text.set(ha="left", rotation_mode="anchor")
+    _slant(plot.get_axes()["gene_group_ax"])
     return png(plot.fig)
 
 
@@ -110,18 +110,30 @@ def heat_map(shown: ad.AnnData, panel: Mapping[str, Sequence[str]]) -> bytes:
         var_group_rotation=35,
         figsize=(width, 1.5 + 0.55 * len(np.unique(codes))),
     )
+    _slant(axes["gene_groups_ax"])
+    axes["groupby_ax"].set_ylabel("")
     return png(axes["heatmap_ax"].figure)
 
 
-def projections(shown: ad.AnnData) -> list[tuple[str, str, bytes]]:
-    """Every stored projection, coloured by cell type and by the types that models give: title, key, PNG."""
+def _slant(axis: Axes) -> None:
+    """Let the types' names above a plot begin at their bracket, so that long ones do not cross."""
+    for text in axis.texts:
+        text.set(ha="left", rotation_mode="anchor", fontsize=8)
+
+
+def projections(shown: ad.AnnData, models: Mapping[str, str]) -> list[tuple[str, str, bytes]]:
+    """Every stored projection, coloured by cell type and by the types that models give: title, key, PNG.
+
+    `models` has their titles.
+    """
     images = []
     for key in (k for k in shown.obsm if k.startswith(("X_umap", "X_tsne"))):
         name, _, model = key.removeprefix("X_").partition("_")
-        space = f"the embedding of {model}" if model else "the genes"
+        title = models.get(model, model)
+        space = f"{title}'s embedding" if model else "all genes"
         columns = ["cell_type", *(c for c in shown.obs if c == f"{model}_cell_type")]
-        title = f"{PROJECTION_TITLES[name]} of {space}"
-        images.append((title, key, _scatter(shown, key, columns, ["Cell type", f"Type given by {model}"])))
+        image = _scatter(shown, key, columns, ["Cell type", f"Type given by {title}"])
+        images.append((f"{PROJECTION_TITLES[name]} of {space}", key, image))
     return images
 
 

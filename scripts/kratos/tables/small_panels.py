@@ -11,9 +11,7 @@ LARGEST = 50
 """Genes in the largest panel that counts as small."""
 
 
-def tabulate(
-    rows: pd.DataFrame, titles: Mapping[str, Mapping[str, str]], *, largest: int = LARGEST
-) -> pd.DataFrame:
+def tabulate(rows: pd.DataFrame, titles: Mapping[str, Mapping[str, str]], *, largest: int = LARGEST) -> pd.DataFrame:
     """Mean over folds and seeds of each type, then over the types that have a value at this size.
 
     Parameters
