@@ -11,7 +11,9 @@ AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=AVX2 OPENBLAS_
 SSE := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE OPENBLAS_CORETYPE=Nehalem \
     NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES=
 
-.PHONY: env demo paper deviations test lint reduced regression golden-update golden-spread bench scale lock clean
+OUT ?= run
+
+.PHONY: env demo paper run deviations test lint reduced regression golden-update golden-spread bench scale lock clean
 
 env: .venv/complete
 
@@ -29,6 +31,13 @@ paper: env
 # What every point where paper and released code differ does to the numbers: deviations/results/tables/deviations.csv
 deviations: env
 	$(SNAKEMAKE) --configfile config/deviations.yaml --directory deviations
+
+# A user's own cells: make run DATA=my.h5ad LABEL=cell_type [VALUES=counts|lognorm] [LAYER=raw] [METHODS="..."] [OUT=run]
+run: export RUN_DATA = $(DATA)
+run: env
+	$(BIN)/python scripts/run_config.py --data "$$RUN_DATA" --label "$(LABEL)" --values "$(VALUES)" --layer "$(LAYER)" \
+	    --methods "$(METHODS)" --output "$(OUT)/config.yaml"
+	$(SNAKEMAKE) --configfile "$(OUT)/config.yaml" --directory "$(OUT)"
 
 test: env
 	$(BIN)/pytest -q -n 2 --dist loadfile

@@ -15,6 +15,7 @@ include: "rules/data.smk"
 include: "rules/models.smk"
 include: "rules/explain.smk"
 include: "rules/evaluate.smk"
+include: "rules/markers.smk"
 include: "rules/claims.smk"
 include: "rules/paper.smk"
 

@@ -98,6 +98,7 @@ def evaluation_files():
         file
         for dataset, spec in config["datasets"].items()
         for evaluation in spec["evaluations"]
+        if evaluation != "markers"
         for method in spec["methods"]
         for file in collect(EVALUATION_FILES[evaluation], dataset=dataset, method=method, seed=all_seeds(dataset))
     ]
@@ -120,6 +121,52 @@ def claims_inputs(wildcards):
 
 def claims_results():
     return "results/claims.csv" if CLAIMS else []
+
+
+def marker_methods(dataset):
+    """Methods that rank genes of one type against the rest: no controls of all genes, no pairs of types."""
+    full = full_panel_methods(dataset)
+    methods = config["datasets"][dataset]["methods"]
+    return [m for m in methods if m not in full and not config["methods"][m].get("pairs")]
+
+
+def marker_files(evaluation, wildcards):
+    methods = marker_methods(wildcards.dataset)
+    return collect(EVALUATION_FILES[evaluation], dataset=wildcards.dataset, seed=wildcards.seed, method=methods)
+
+
+def marker_rankings(wildcards):
+    return marker_files("rankings", wildcards)
+
+
+def marker_areas(wildcards):
+    return marker_files("auroc", wildcards)
+
+
+def marker_redundancy(wildcards):
+    return marker_files("redundancy", wildcards)
+
+
+def marker_clustering(wildcards):
+    """The clustering metrics of a data set's models, where it has any."""
+    has_models = models_of(config, wildcards.dataset)
+    return [EVALUATION_FILES["clustering"].format(**wildcards)] if has_models else []
+
+
+def marker_titles(wildcards):
+    """Titles of all that a marker page shows."""
+    return shown_titles(config, "tables", {"kind": "comparison", "dataset": wildcards.dataset})
+
+
+def minimum_cells(wildcards):
+    return config["datasets"][wildcards.dataset]["minimum_cells"]
+
+
+def marker_results():
+    """Marker pages, and the cells that they show, of the data sets that ask for them."""
+    wanted = [name for name, spec in config["datasets"].items() if "markers" in spec["evaluations"]]
+    pages = [f"results/{name}/{seed}/markers.html" for name in wanted for seed in all_seeds(name)]
+    return {"pages": pages, "cells": [str(Path(page).with_suffix(".h5ad")) for page in pages]}
 
 
 def show_summary():

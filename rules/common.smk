@@ -83,8 +83,11 @@ def model_files(dataset, models, file):
 def dataset_files(wildcards):
     """Upstream files of a data set, or the user's own: `local`, for a module's prefix is not where that one lies."""
     spec = config["datasets"][wildcards.dataset]
-    own = [local(spec["params"]["path"])] if spec["params"].get("path") else []
-    return [f"resources/{file}" for file in spec["files"]] + own
+    own = [spec["params"]["path"]] if spec["params"].get("path") else []
+    if own and not Path(own[0]).is_file():
+        place = "" if Path(own[0]).is_absolute() else f" in {Path.cwd()}"
+        raise WorkflowError(f"{own[0]} does not exist{place}: correct datasets.{wildcards.dataset}.params.path")
+    return [f"resources/{file}" for file in spec["files"]] + [local(file) for file in own]
 
 
 def timing_params(wildcards):

@@ -89,6 +89,8 @@ rule summary:
         evaluations=evaluation_files(),
         training=training_files(),
         claims=claims_results(),
+        markers=marker_results()["cells"],
+        pages=marker_results()["pages"],
     output:
         "results/summary.txt",
     log:

@@ -1,7 +1,7 @@
 """Read a data set with its loader, check what is in it, split it, and write cells.h5ad."""
 
 import logging
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,18 @@ def main(dataset: str, spec: dict[str, Any], files: list[str], output: str) -> N
         "dataset": dataset,
         "loader": spec["loader"],
         "fingerprint": fingerprint(adata),
-        "files": {name: sha256(path.read_bytes()).hexdigest() for name, path in paths.items()},
+        "files": {name: digest(path) for name, path in paths.items()},
     }
     log.info("%s: %d cells, %d genes, fingerprint %s", dataset, *adata.shape, adata.uns["source"]["fingerprint"])
     log.info("cell types: %s", adata.obs["cell_type"].value_counts().to_dict())
     log.info("split: %s", adata.obs["split"].value_counts().to_dict())
     write_cells(adata, output)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with path.open("rb") as handle:
+        return file_digest(handle, "sha256").hexdigest()
 
 
 if "snakemake" in globals():

@@ -12,6 +12,7 @@ from scipy import sparse
 from kratos.errors import KratosError
 from kratos.files import atomic_path
 from kratos.fingerprint import fingerprint
+from kratos.h5ad_files import whole_h5ad
 from kratos.matrices import row_blocks
 from kratos.stored import ON_DISK_ABOVE, dense_bytes, set_apart, stored_matrix, write_block
 
@@ -254,15 +255,8 @@ def read_cells(path: str | Path) -> ad.AnnData:
     KratosError
         Naming the file when it is missing, truncated, or not an h5ad file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise KratosError(f"{path} does not exist; run the rule that makes it, or correct the path")
-    try:
+    with whole_h5ad(path) as path:
         adata = ad.read_h5ad(path)
-    except Exception as error:  # h5py and anndata raise many kinds for a damaged file
-        raise KratosError(
-            f"{path} ({path.stat().st_size:,} bytes) is not a whole h5ad file ({error}); delete it and make it again"
-        ) from error
     if "source" in adata.uns:
         adata.uns["source"] = _plain(adata.uns["source"])
     return adata

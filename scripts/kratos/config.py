@@ -128,6 +128,9 @@ def _check_dataset(place: str, entry: Mapping[str, Any], config: Mapping[str, An
     for model in entry.get("models", []):
         _known(place, "model", model, config["models"])
     _known(place, "grid", entry.get("grid", "paper"), config["grids"])
+    ranked = [m for m in entry.get("methods", []) if not config["methods"][m].get("pairs")]
+    if "markers" in entry.get("evaluations", []) and not ranked:
+        raise KratosError(f"config: {place}: evaluation 'markers' needs methods that rank a type against the rest")
 
 
 def _check_artefact(place: str, section: str, entry: Mapping[str, Any], config: Mapping[str, Any]) -> None:

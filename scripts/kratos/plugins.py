@@ -48,10 +48,14 @@ def plugin(family: str, name: str) -> ModuleType:
     Raises
     ------
     KratosError
-        When there is no such plug-in; the message offers the closest name.
+        When there is no such plug-in (the message offers the closest name), or a package that it needs is missing.
     """
     check_name(family, name)
-    return importlib.import_module(f"kratos.{family}.{name}")
+    try:
+        return importlib.import_module(f"kratos.{family}.{name}")
+    except ModuleNotFoundError as error:
+        kind = FAMILIES[family][0]
+        raise KratosError(f"{kind} '{name}' needs the package '{error.name}': pip install {error.name}") from error
 
 
 def check_name(family: str, name: str) -> None:

@@ -1,8 +1,10 @@
 """What users read agrees with the code, and the lock with what is wanted."""
 
+import ast
 import re
 import subprocess
 import sys
+import tomllib
 
 import numpy as np
 import pytest
@@ -48,3 +50,22 @@ def test_the_ranker_of_the_readme_works(project, planted_cells):
 @pytest.mark.parametrize("target", ["demo", "paper", "test", "lint", "env", "bench", "regression"])
 def test_the_commands_of_the_readme_exist(project, target):
     assert re.search(rf"^{target}: ", (project / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_an_installed_library_has_what_it_imports_and_reads(project):
+    """`pip install .`: every import of the library is a dependency, every data file is in the package."""
+    settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    project_of = settings["project"]
+    declared = {normal(n) for n in [*project_of["dependencies"], *project_of["optional-dependencies"]["tools"]]}
+    names = {"sklearn": "scikit-learn", "yaml": "pyyaml", "umap": "umap-learn"}
+    library = project / "scripts" / "kratos"
+    for path in library.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module] if isinstance(node, ast.ImportFrom) else []
+            for module in {name.split(".")[0] for name in modules} - set(sys.stdlib_module_names) - {"kratos"}:
+                assert normal(names.get(module, module)) in declared, f"{path.name} imports {module}"
+    patterns = settings["tool"]["setuptools"]["package-data"]["kratos"]
+    shipped = {path for pattern in patterns for path in library.glob(pattern)}
+    kept = {path for path in library.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {path for path in kept if path.suffix != ".py"} == shipped

@@ -5,6 +5,7 @@ import builtins
 import importlib
 import inspect
 import re
+import sys
 
 import pytest
 
@@ -163,3 +164,10 @@ def test_a_table_or_figure_says_which_evaluation_it_needs(project, family, name)
 
 def test_a_constant_that_is_not_there_gives_the_default():
     assert plugins.constant("explain", "smoothgrad", "SCOPE", "type") == "type"
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cosg", None)
+    monkeypatch.delitem(sys.modules, "kratos.rank.cosg", raising=False)
+    with pytest.raises(KratosError, match="ranker 'cosg' needs the package 'cosg': pip install cosg"):
+        plugins.plugin("rank", "cosg")

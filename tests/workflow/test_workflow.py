@@ -34,6 +34,7 @@ def test_all_outputs_are_there(finished):
     expected |= {"tables/clusters.csv", "tables/panels.csv", "summary.txt", "planted/cells.h5ad"}
     expected |= {f"planted/0/net/{name}" for name in ("model.pt", "embedding.npz", "training.json")}
     expected |= {f"planted/0/{name}.parquet" for name in ("clustering", "projections", "redundancy/net_ig")}
+    expected |= {f"planted/0/{name}" for name in ("redundancy/random.parquet", "markers.h5ad", "markers.html")}
     expected |= {f"planted/0/{kind}/{m}.parquet" for kind in ("rankings", "auroc") for m in ("net_ig", "random")}
     found = {str(p.relative_to(finished.path())) for p in finished.path().rglob("*") if p.is_file()}
     assert found == expected
@@ -76,13 +77,13 @@ def test_a_second_dry_run_has_nothing_to_do(finished):
 
 def test_more_draws_rerun_the_areas_and_what_follows_alone(finished):
     planned = finished.planned(config=changed(finished, auroc__draws=4))
-    # The table and the figure of areas, and the summary.
-    assert planned == {"auroc": 2, "table": 1, "figure": 1, "summary": 1}
+    # The table and the figure of areas, the marker page, and the summary.
+    assert planned == {"auroc": 2, "table": 1, "figure": 1, "marker_page": 1, "summary": 1}
 
 
 def test_another_title_reruns_pictures_alone(finished):
     planned = finished.planned(config=changed(finished, methods__random__title="Chance"))
-    assert set(planned) <= {"table", "figure", "summary"}
+    assert set(planned) <= {"table", "figure", "marker_page", "summary"}
     assert planned["table"] >= 1
 
 
@@ -90,7 +91,7 @@ def test_another_method_runs_its_own_jobs_alone(finished):
     config = changed(finished, methods__wilcoxon={"ranker": "scanpy_groups"})
     config["datasets"]["planted"]["methods"] = ["net_ig", "random", "wilcoxon"]
     planned = finished.planned(config=config)
-    assert planned == {"rank": 1, "auroc": 1, "summary": 1}
+    assert planned == {"rank": 1, "auroc": 1, "redundancy": 1, "markers": 1, "marker_page": 1, "summary": 1}
 
 
 def test_another_epoch_reruns_the_model_and_what_follows_but_no_ranker(finished):

@@ -8,12 +8,25 @@ import pandas as pd
 from kratos.errors import KratosError
 
 
-def grid_sizes(n_genes: int, fractions: Sequence[float]) -> list[int]:
-    """Panel sizes: fractions of `n_genes` in (0, 1], rounded, at least 1 gene, each once, ascending."""
-    for fraction in fractions:
-        if not 0.0 < fraction <= 1.0:
-            raise KratosError(f"panel size: fraction {fraction} is not in (0, 1]; correct the fractions in the config.")
-    return sorted({max(1, round(fraction * n_genes)) for fraction in fractions})
+def grid_sizes(n_genes: int, grid: Sequence[float]) -> list[int]:
+    """Panel sizes of a grid, ascending, each once.
+
+    Parameters
+    ----------
+    n_genes
+        Number of all genes.
+    grid
+        Fractions of `n_genes` in (0, 1], rounded, at least 1 gene; or whole numbers from 2 on, that many genes
+        (those beyond `n_genes` are left out).
+    """
+    for size in grid:
+        if not (0.0 < size <= 1.0 or (size >= 2 and float(size).is_integer())):
+            raise KratosError(
+                f"panel size: {size} is neither a fraction in (0, 1] nor a whole number from 2 on; correct the grids "
+                "in the config"
+            )
+    sizes = {int(size) if size > 1 else max(1, round(size * n_genes)) for size in grid}
+    return sorted(size for size in sizes if size <= n_genes)
 
 
 def why_not_evaluated(ranking: pd.DataFrame, cell_type: str, y: np.ndarray, minimum_cells: int) -> str:

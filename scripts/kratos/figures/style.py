@@ -74,7 +74,7 @@ def percent_axis(axis: Axes, fractions: Sequence[float]) -> None:
     """Logarithmic axis of panel size in percent of all genes, with plain numbers at its ticks."""
     axis.set_xscale("log")
     low, high = 100 * min(fractions), 100 * max(fractions)
-    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 100) if low * 0.99 <= t <= high * 1.01]
+    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 100) if low * 0.99 <= t <= high * 1.01]
     axis.xaxis.set_major_locator(ticker.FixedLocator(ticks))
     axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:g}"))
     axis.xaxis.set_minor_locator(ticker.NullLocator())

@@ -49,6 +49,14 @@ class CellModel(nn.Module):
         """Bring log-normalised expression (n, p) to the network's input, for example by its fitted scaler."""
         return x
 
+    def absent_values(self) -> np.ndarray:
+        """What stands for a gene (p,) that new cells lack: 0, or where the input is scaled its shift.
+
+        The shift is the lowest value of the training cells (min-max) or their mean (z score): 0 after scaling.
+        """
+        shift = getattr(self, "shift", None)
+        return np.zeros(len(self.genes), np.float32) if shift is None else shift.cpu().numpy().astype(np.float32)
+
     def embed(self, x: Tensor) -> Tensor:
         """Latent coordinates (n, d) of prepared input (n, p)."""
         raise NotImplementedError

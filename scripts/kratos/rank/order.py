@@ -63,3 +63,11 @@ def ranked_genes(ranking: pd.DataFrame, cell_type: str) -> list[str]:
     """Genes of one type's one-vs-rest ranking in order, those without a rank left out."""
     rows = ranking[(ranking["cell_type"] == cell_type) & (ranking["target"] == "") & (ranking["rank"] > 0)]
     return rows.sort_values("rank")["gene"].tolist()
+
+
+def first_protocol(ranking: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the ranking on all cells; of the one on training cells when there is no other."""
+    if "protocol" not in ranking:
+        return ranking
+    found = set(ranking["protocol"])
+    return ranking[ranking["protocol"] == ("crossval" if "crossval" in found else min(found))]
