@@ -4,7 +4,7 @@ BIN := .venv/bin
 PBMC := results/pbmc
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: env demo paper test lint regression bench lock clean
+.PHONY: env demo paper test slurm-test cluster-estimate lint regression bench lock clean
 
 env: .venv/complete
 
@@ -21,6 +21,15 @@ paper: env
 
 test: env
 	$(BIN)/pytest -q -n 2 --dist loadfile
+
+# On a SLURM cluster of one node that the tests start and stop; SLURM is installed by apt-get where it is not and may be.
+slurm-test: env
+	$(BIN)/pytest -q -m slurm tests/slurm
+
+# Hours on 1, 4, 16 and 64 nodes, from the measured times of a finished run (ESTIMATE: its folder).
+ESTIMATE := .
+cluster-estimate: env
+	PYTHONPATH=scripts $(BIN)/python bench/makespan.py $(ESTIMATE)
 
 lint: env
 	$(BIN)/ruff check .

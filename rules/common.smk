@@ -9,6 +9,7 @@ from snakemake.utils import validate
 PROJECT = Path(workflow.current_basedir).resolve().parent
 sys.path.insert(0, str(PROJECT / "scripts"))
 
+from kratos.cluster import remedies
 from kratos.config import artefact_datasets, artefact_methods, check_config, models_of, read_schema, shown_titles
 from kratos.errors import KratosError
 from kratos.plugins import constant
@@ -42,6 +43,12 @@ def memory(mb):
         return mb * attempt
 
     return mem_mb
+
+
+def gpus(wildcards):
+    """A GPU for training where a model's `device` says cuda; `auto` takes one if it is there and asks for none."""
+    models = [wildcards.model] if hasattr(wildcards, "model") else models_of(config, wildcards.dataset)
+    return int(any(config["models"][model]["device"].startswith("cuda") for model in models))
 
 
 def seeds_of(dataset, which):
