@@ -1,6 +1,31 @@
 """Remedies for what SLURM says, read from logs as Snakemake and its plug-in write them."""
 
+import re
+
+import pytest
+import yaml
+
 from kratos.cluster import remedies
+
+
+@pytest.fixture(scope="module")
+def profiles(project):
+    read = {path.parent.name: path.read_text(encoding="utf-8") for path in (project / "profiles").glob("*/config.yaml")}
+    return {name: yaml.safe_load(text) for name, text in read.items()}
+
+
+def test_the_profile_groups_rules_that_exist(project, profiles):
+    """Snakemake takes a misspelt rule without a word, and its jobs would be queued one by one."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (project / "rules").glob("*.smk"))
+    groups = dict(entry.split("=") for entry in profiles["slurm"]["groups"])
+    assert set(groups) <= set(re.findall(r"^rule (\w+):", text, re.MULTILINE))
+    assert {entry.split("=")[0] for entry in profiles["slurm"]["group-components"]} == set(groups.values())
+
+
+def test_the_profile_keeps_what_the_default_one_sets(profiles):
+    """`--workflow-profile` replaces profiles/default."""
+    assert profiles["default"].items() <= profiles["slurm"].items()
+
 
 TIMEOUT = """[Tue Nov 24 18:59:26 2026]
 Error in rule train:
