@@ -130,7 +130,7 @@ class Workflow:
         self.config = yaml.safe_load((PROJECT / "tests" / "workflow" / "config.yaml").read_text(encoding="utf-8"))
         self.folder.mkdir(parents=True, exist_ok=True)
         counts.write_h5ad(self.folder / "planted.h5ad")
-        self.options, self.variables = ["--cores", "2"], {}
+        self.options, self.variables, self.timeout = ["--cores", "2"], {}, 500
 
     @property
     def command(self):
@@ -168,7 +168,7 @@ class Workflow:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=500,
+            timeout=self.timeout,
         )
 
     def planned(self, *arguments, config=None):

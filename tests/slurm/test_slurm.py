@@ -13,9 +13,24 @@ import pandas as pd
 import pytest
 import yaml
 
+PATIENCE = 1800  # seconds, on a machine that does much else
 pytestmark = pytest.mark.slurm
 
 MODEL = "results/planted/0/net/training.json"
+
+
+def command_of(process):
+    """Words of a process's command, by its number; none when it is gone."""
+    try:
+        return (Path("/proc") / process / "cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def processes_of(folder):
+    """Commands of the processes that work in a workflow's folder, by number."""
+    commands = {entry.name: command_of(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+    return {number: words for number, words in commands.items() if any(str(folder) in word for word in words)}
 
 
 def longer(workflow, epochs):
@@ -68,6 +83,7 @@ def finished_demo(out_of_time, on_cluster, demo):
 
 def test_results_are_those_of_a_local_run(finished_demo, new_workflow, demo):
     local = new_workflow("demo_local")
+    local.timeout = PATIENCE
     result = local.run(config=demo)
     assert result.returncode == 0, result.stdout[-6000:]
     files = {str(p.relative_to(local.path())) for p in local.path().rglob("*") if p.is_file()}
@@ -111,9 +127,10 @@ def test_a_cancelled_job_is_tried_again(out_of_time, with_cells, cluster):
     process = workflow.start(MODEL, config=longer(workflow, 2000))
     job = cluster.wait_for(workflow, "train", process)
     cluster.ask("scancel", job)
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, output[-6000:]
     assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in output
+    assert processes_of(workflow.folder) == {}
     first, second = sorted(cluster.jobs(workflow), key=lambda row: int(row[0]))
     assert (first[1], second[1]) == ("CANCELLED", "COMPLETED")
     # The second attempt asks for more memory, not for more time.
@@ -126,14 +143,11 @@ def test_a_killed_job_without_retries_fails_clearly_and_the_same_command_resumes
     workflow = with_cells("killed")
     process = workflow.start(MODEL, "--retries", "0", config=longer(workflow, 2000))
     job = cluster.wait_for(workflow, "train", process)
-    scripts = [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and is_script(entry, workflow.folder, "train")
-    ]
+    processes = processes_of(workflow.folder)
+    scripts = [int(number) for number, words in processes.items() if words[1].endswith(".train.py")]
     assert len(scripts) == 1
     os.kill(scripts[0], signal.SIGKILL)
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     assert "Error in rule train" in output
     assert f"SLURM-job '{job}' failed, SLURM status is: 'FAILED'" in output
@@ -142,14 +156,6 @@ def test_a_killed_job_without_retries_fails_clearly_and_the_same_command_resumes
     result = workflow.run(MODEL, "--retries", "0", config=longer(workflow, 2000))
     assert result.returncode == 0, result.stdout[-6000:]
     assert result.stdout.count("has been submitted with SLURM jobid") == 1
-
-
-def is_script(entry, folder, rule):
-    try:
-        command = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return any(part.startswith(f"{folder}/.snakemake/scripts/") and part.endswith(f".{rule}.py") for part in command)
 
 
 @pytest.mark.parametrize(
@@ -192,21 +198,19 @@ def test_a_refused_job_shows_why_and_what_to_do(out_of_time, with_cells, cluster
 
 
 def test_a_job_over_its_time_is_reported_with_its_rule_and_what_to_raise(out_of_time):
-    output, _ = out_of_time.communicate(timeout=300)
+    output, _ = out_of_time.communicate(timeout=PATIENCE)
     assert out_of_time.returncode != 0
     assert "SLURM status is: 'TIMEOUT'" in output
     assert "train: stopped at its time limit (TIMEOUT). Raise it: --set-resources train:runtime=MINUTES" in output
 
 
-def test_a_cluster_ends_with_the_process_that_started_it(cluster, short_folder):
-    from conftest import alive, start_cluster
-
+def test_a_cluster_ends_with_the_process_that_started_it(cluster, short_folder, start_cluster, alive):
     folder = short_folder()
     owner = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     daemons = start_cluster(folder, owner.pid)
     owner.kill()
     owner.wait()
-    for _ in range(300):
+    for _ in range(1200):
         if not folder.exists():
             break
         time.sleep(0.1)
