@@ -13,7 +13,8 @@ SSE := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE 
 
 OUT ?= run
 
-.PHONY: env demo paper run deviations test lint reduced regression golden-update golden-spread bench scale lock clean
+.PHONY: env demo paper run deviations test slurm-test cluster-estimate lint reduced regression golden-update \
+    golden-spread bench scale lock clean
 
 env: .venv/complete
 
@@ -41,6 +42,15 @@ run: env
 
 test: env
 	$(BIN)/pytest -q -n 2 --dist loadfile
+
+# On a SLURM cluster of one node that the tests start and stop; SLURM is installed by apt-get where it is not and may be.
+slurm-test: env
+	$(BIN)/pytest -q -m slurm tests/slurm
+
+# Hours on 1, 4, 16 and 64 nodes, from the measured times of a finished run (ESTIMATE: its folder).
+ESTIMATE := .
+cluster-estimate: env
+	PYTHONPATH=scripts $(BIN)/python bench/makespan.py $(ESTIMATE)
 
 lint: env
 	$(BIN)/ruff check .

@@ -54,3 +54,4 @@ onsuccess:
 
 onerror:
     print("A job failed. Its log names the cause; finished results are kept, and the same command resumes.")
+    show_remedies(log)

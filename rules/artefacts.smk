@@ -173,3 +173,9 @@ def show_summary():
     summary = Path("results/summary.txt")
     if summary.exists():
         print(summary.read_text(encoding="utf-8"))
+
+
+def show_remedies(log_file):
+    """What to do about jobs that a cluster refused or ended."""
+    if log_file and Path(log_file).exists():
+        print(*remedies(Path(log_file).read_text(encoding="utf-8", errors="replace")), sep="\n")

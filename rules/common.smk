@@ -6,6 +6,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 from kratos.claims.definitions import check_references, claim_files, read_claims
+from kratos.cluster import remedies
 from kratos.config import artefact_datasets, artefact_methods, check_config, models_of, read_schema, shown_titles
 from kratos.deviations import SHOWN, compared, ledger_plan, variants
 from kratos.errors import KratosError
@@ -50,6 +51,12 @@ def memory(mb):
         return mb * attempt
 
     return mem_mb
+
+
+def gpus(wildcards):
+    """A GPU for training where a model's `device` says cuda; `auto` takes one if it is there and asks for none."""
+    models = [wildcards.model] if hasattr(wildcards, "model") else models_of(config, wildcards.dataset)
+    return int(any(config["models"][model]["device"].startswith("cuda") for model in models))
 
 
 def seeds_of(dataset, which):

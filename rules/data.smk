@@ -5,6 +5,7 @@ rule download:
         "logs/download/{resource}.log",
     benchmark:
         "benchmarks/download/{resource}.jsonl"
+    localrule: True
     conda:
         "../envs/data.yaml"
     threads: 1

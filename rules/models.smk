@@ -15,6 +15,7 @@ rule train:
     resources:
         mem_mb=memory(2000),
         runtime=30,
+        gpu=gpus,
     params:
         spec=model_params,
     script:
@@ -36,6 +37,7 @@ rule timing:
     resources:
         mem_mb=memory(2000),
         runtime=60,
+        gpu=gpus,
     params:
         models=timing_params,
         repeats=config["timing_repeats"],

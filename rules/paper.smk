@@ -95,6 +95,7 @@ rule summary:
         "results/summary.txt",
     log:
         "logs/summary.log",
+    localrule: True
     conda:
         "../envs/evaluate.yaml"
     threads: 1

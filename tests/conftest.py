@@ -130,15 +130,16 @@ class Workflow:
         self.config = yaml.safe_load((PROJECT / "tests" / "workflow" / "config.yaml").read_text(encoding="utf-8"))
         self.folder.mkdir(parents=True, exist_ok=True)
         counts.write_h5ad(self.folder / "planted.h5ad")
+        self.options, self.variables, self.timeout = ["--cores", "2"], {}, 500
 
     @property
     def command(self):
-        return [sys.executable, "-m", "snakemake", "--cores", "2", "--directory", str(self.folder)]
+        return [sys.executable, "-m", "snakemake", *self.options, "--directory", str(self.folder)]
 
     @property
     def environment(self):
         threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-        return {**os.environ, **dict.fromkeys(threads, "1"), "PYTHONUNBUFFERED": "1"}
+        return {**os.environ, **dict.fromkeys(threads, "1"), "PYTHONUNBUFFERED": "1", **self.variables}
 
     def configfile(self, config=None):
         """Write a configuration (the workflow's own when None) and give its path."""
@@ -167,7 +168,7 @@ class Workflow:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=500,
+            timeout=self.timeout,
         )
 
     def planned(self, *arguments, config=None):
