@@ -14,6 +14,8 @@ include: "rules/data.smk"
 include: "rules/models.smk"
 include: "rules/explain.smk"
 include: "rules/evaluate.smk"
+include: "rules/traces.smk"
+include: "rules/report.smk"
 include: "rules/paper.smk"
 
 

@@ -61,6 +61,7 @@ rule summary:
         figures=figure_files(),
         evaluations=evaluation_files(),
         training=training_files(),
+        page="results/report/index.html",
     output:
         "results/summary.txt",
     log:
