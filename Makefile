@@ -4,7 +4,7 @@ BIN := .venv/bin
 PBMC := results/pbmc
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: env demo paper test lint regression bench lock clean
+.PHONY: env demo paper report test lint regression bench lock clean
 
 env: .venv/complete
 
@@ -18,6 +18,11 @@ demo: env
 
 paper: env
 	$(SNAKEMAKE)
+
+# The page of a run; of the demo: make report CONFIG=config/demo.yaml DIRECTORY=demo
+DIRECTORY ?= .
+report: env
+	$(SNAKEMAKE) $(if $(CONFIG),--configfile $(CONFIG)) --directory $(DIRECTORY) -- results/report/index.html
 
 test: env
 	$(BIN)/pytest -q -n 2 --dist loadfile

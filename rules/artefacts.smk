@@ -68,6 +68,14 @@ def table_params(wildcards):
     return artefact_params("tables", wildcards.table)
 
 
+def figure_section(wildcards):
+    return config["figures"][wildcards.figure]["section"]
+
+
+def table_section(wildcards):
+    return config["tables"][wildcards.table]["section"]
+
+
 def figure_files():
     return collect(
         "results/figures/{figure}.{suffix}",

@@ -6,7 +6,7 @@ rule table:
         report(
             "results/tables/{table}.csv",
             caption="../report/captions/table.rst",
-            category="Tables",
+            category=table_section,
             labels={"table": "{table}"},
         ),
     log:
@@ -33,7 +33,7 @@ rule figure:
         png=report(
             "results/figures/{figure}.png",
             caption="../report/captions/figure.rst",
-            category="Figures",
+            category=figure_section,
             labels={"figure": "{figure}"},
         ),
         pdf="results/figures/{figure}.pdf",

@@ -10,15 +10,16 @@ from kratos.job import job
 ROWS, WIDEST = 12, 30
 
 
-def main(tables: list[str], figures: list[str], output: str, page: str) -> None:
-    """Write the summary that the workflow prints when it is done."""
+def main(tables: list[str], figures: list[str], output: str, page: str = "") -> None:
+    """Write the summary that the workflow prints when it is done; `page` is the report, where there is one."""
     parts = [f"{Path(table).stem} ({table})\n{shown(pd.read_csv(table))}" for table in tables]
     folders = sorted({str(Path(figure).parent) for figure in figures})
     partial = {Path(f).stem for f in figures if f.endswith(".csv") and "partial" in pd.read_csv(f, nrows=0).columns}
     stems = sorted({Path(figure).stem for figure in figures})
     names = [f"{stem} (partial data)" if stem in partial else stem for stem in stems]
     parts.append(f"Figures: {', '.join(names)} (pdf, png, svg and the plotted numbers as csv) in {', '.join(folders)}/")
-    parts.append(f"Everything on one page: {page}   Receipts of every number: results/receipts/")
+    if page:
+        parts.append(f"Everything on one page: {page}   Receipts of every number: results/receipts/")
     parts.append("Logs: logs/   Time and memory of every job: benchmarks/")
     with atomic_path(output) as part:
         part.write_text("\n" + "\n\n".join(parts) + "\n", encoding="utf-8")
@@ -41,4 +42,4 @@ def shown(table: pd.DataFrame) -> str:
 if "snakemake" in globals():
     smk = globals()["snakemake"]
     with job(smk.log[0], smk.threads):
-        main(list(smk.input.tables), list(smk.input.figures), smk.output[0], smk.input.page)
+        main(list(smk.input.tables), list(smk.input.figures), smk.output[0], page=smk.input.page)

@@ -7,6 +7,16 @@ import pandas as pd
 
 LONG = 30
 """Characters from which a text that stands in every row is shown once, below the table."""
+FOOTNOTES = 6
+"""Up to so many different sentences of a column become footnotes, so that they do not make every row tall."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading; ``num`` (numbers), ``long`` (sentences) or ``short`` (words that stay on a line)."""
+
+    name: str
+    look: str
 
 
 @dataclass(frozen=True)
@@ -25,14 +35,14 @@ class View:
     Attributes
     ----------
     columns
-        Name, whether the column holds numbers, and whether it holds long text.
+        A `Column` each.
     rows
         A `Cell` for every column.
     notes
-        What stood in every row.
+        What stood in every row, and footnotes.
     """
 
-    columns: list[tuple[str, bool, bool]]
+    columns: list[Column]
     rows: list[list[Cell]]
     notes: list[str] = field(default_factory=list)
 
@@ -58,16 +68,9 @@ def interval_columns(columns: Iterable[str]) -> dict[str, tuple[str, str]]:
     return {column: ends for column, ends in found.items() if set(ends) <= set(columns)}
 
 
-def view(table: pd.DataFrame, long: Sequence[str] = ()) -> View:
-    """Arrange a table.
-
-    Parameters
-    ----------
-    table
-        Any table; columns named as `interval_columns` says are put together.
-    long
-        Columns with sentences, which get room to wrap, besides those that are long by themselves.
-    """
+def view(table: pd.DataFrame) -> View:
+    """Arrange any table; columns named as `interval_columns` says are put together."""
+    table = table.copy()
     intervals = interval_columns(table.columns)
     ends = {end for pair in intervals.values() for end in pair}
     notes, shown = [], []
@@ -80,8 +83,11 @@ def view(table: pd.DataFrame, long: Sequence[str] = ()) -> View:
             if column in ("dataset", "partial") or len(text) > LONG:
                 notes.append(f"{_words(column)}: {text}")
                 continue
+        if _longest(values) > 2 * LONG and len(set(values.dropna())) <= min(FOOTNOTES, len(table) / 2):
+            table[column], footnotes = _footnotes(values)
+            notes += [f"{_words(column)} {footnote}" for footnote in footnotes]
         shown.append(column)
-    columns = [(_words(c), _is_number(table[c]), c in long or _longest(table[c]) > 2 * LONG) for c in shown]
+    columns = [Column(_words(column), _look(table[column])) for column in shown]
     rows = [
         [_cell(row[column], [row[end] for end in intervals.get(column, ())]) for column in shown]
         for row in table.to_dict("records")
@@ -98,12 +104,24 @@ def _cell(value: object, ends: Sequence[float]) -> Cell:
     return Cell(str(value), str(value).lower())
 
 
+def _footnotes(values: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Letters instead of sentences, and the sentences by letter."""
+    letters = {text: chr(ord("a") + place) for place, text in enumerate(dict.fromkeys(values.dropna()))}
+    return values.map(letters), [f"({letter}): {text}" for text, letter in letters.items()]
+
+
+def _look(values: pd.Series) -> str:
+    if _is_number(values):
+        return "num"
+    return "short" if _longest(values) <= LONG else "long" if _longest(values) > 2 * LONG else ""
+
+
 def _is_number(values: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def _longest(values: pd.Series) -> int:
-    return 0 if _is_number(values) else int(values.dropna().astype(str).str.len().max())
+    return 0 if _is_number(values) else max((len(str(value)) for value in values.dropna()), default=0)
 
 
 def _words(column: str) -> str:

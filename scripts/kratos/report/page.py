@@ -136,7 +136,15 @@ def page(
     for title, about in SECTIONS.items():
         own = [entry_view(entry, results, rows, ledger) for entry in placed if entry["section"] == title]
         if own:
-            sections.append({"title": title, "slug": title.lower().replace(" ", "-"), "about": about, "entries": own})
+            sections.append(
+                {
+                    "title": title,
+                    "slug": title.lower().replace(" ", "-"),
+                    "about": about,
+                    "beyond": title == "Beyond the paper",
+                    "entries": own,
+                }
+            )
     data = [describe(path, config["datasets"][Path(path).parent.name], config.get("resources", {})) for path in cells]
     return (
         _environment()
