@@ -13,7 +13,7 @@ SSE := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE 
 
 OUT ?= run
 
-.PHONY: env demo paper run deviations test slurm-test cluster-estimate lint reduced regression golden-update \
+.PHONY: env demo paper run report deviations test slurm-test cluster-estimate lint reduced regression golden-update \
     golden-spread bench scale lock clean
 
 env: .venv/complete
@@ -39,6 +39,11 @@ run: env
 	$(BIN)/python scripts/run_config.py --data "$$RUN_DATA" --label "$(LABEL)" --values "$(VALUES)" --layer "$(LAYER)" \
 	    --methods "$(METHODS)" --output "$(OUT)/config.yaml"
 	$(SNAKEMAKE) --configfile "$(OUT)/config.yaml" --directory "$(OUT)"
+
+# The page of a run; of the demo: make report CONFIG=config/demo.yaml DIRECTORY=demo
+DIRECTORY ?= .
+report: env
+	$(SNAKEMAKE) $(if $(CONFIG),--configfile $(CONFIG)) --directory $(DIRECTORY) -- results/report/index.html
 
 test: env
 	$(BIN)/pytest -q -n 2 --dist loadfile

@@ -17,6 +17,8 @@ include: "rules/explain.smk"
 include: "rules/evaluate.smk"
 include: "rules/markers.smk"
 include: "rules/claims.smk"
+include: "rules/traces.smk"
+include: "rules/report.smk"
 include: "rules/paper.smk"
 
 

@@ -1,16 +1,34 @@
 # Tables, figures and the summary: which files they are made of.
-def artefact_files(section, name):
-    """The evaluation files that a table or figure is made of."""
+def jobs_of(evaluation, dataset, seeds, methods):
+    """What makes an evaluation's files: evaluation, data set, seed and method, as far as the file's name has them."""
+    pattern = EVALUATION_FILES[evaluation]
+    return [
+        {"evaluation": evaluation, "dataset": dataset, "seed": seed, "method": method}
+        for seed in (map(str, seeds) if "{seed}" in pattern else [""])
+        for method in (methods if "{method}" in pattern else [""])
+    ]
+
+
+def job_file(job):
+    return EVALUATION_FILES[job["evaluation"]].format(**job)
+
+
+def artefact_jobs(section, name):
+    """The evaluations that a table or figure is made of."""
     spec = config[section][name]
     needs = constant(section, spec["kind"], "NEEDS")
-    files = {}
+    jobs = []
     for dataset in artefact_datasets(spec):
         methods = artefact_methods(spec) or config["datasets"][dataset]["methods"]
         if needs == "auroc":
             methods = [*methods, *full_panel_methods(dataset)]
-        own = collect(EVALUATION_FILES[needs], dataset=dataset, seed=seeds_of(dataset, spec["seeds"]), method=methods)
-        files.update(dict.fromkeys(own))
-    return list(files)
+        jobs += jobs_of(needs, dataset, seeds_of(dataset, spec["seeds"]), list(dict.fromkeys(methods)))
+    return jobs
+
+
+def artefact_files(section, name):
+    """The evaluation files that a table or figure is made of."""
+    return [job_file(job) for job in artefact_jobs(section, name)]
 
 
 def artefact_cells(section, name):
@@ -37,7 +55,9 @@ def table_inputs(wildcards):
 def artefact_params(section, name):
     """A table's or figure's entry, with the titles of what it shows."""
     spec = config[section][name]
-    return {"spec": dict(spec), "titles": shown_titles(config, section, spec)}
+    # Where it stands on the page must not make it again.
+    drawn = {key: value for key, value in spec.items() if key not in ("section", "order")}
+    return {"spec": drawn, "titles": shown_titles(config, section, spec)}
 
 
 def figure_params(wildcards):
@@ -46,6 +66,14 @@ def figure_params(wildcards):
 
 def table_params(wildcards):
     return artefact_params("tables", wildcards.table)
+
+
+def figure_section(wildcards):
+    return config["figures"][wildcards.figure]["section"]
+
+
+def table_section(wildcards):
+    return config["tables"][wildcards.table]["section"]
 
 
 def figure_files():

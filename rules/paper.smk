@@ -6,7 +6,7 @@ rule table:
         report(
             "results/tables/{table}.csv",
             caption="../report/captions/table.rst",
-            category="Tables",
+            category=table_section,
             labels={"table": "{table}"},
         ),
     log:
@@ -60,7 +60,7 @@ rule figure:
         png=report(
             "results/figures/{figure}.png",
             caption="../report/captions/figure.rst",
-            category="Figures",
+            category=figure_section,
             labels={"figure": "{figure}"},
         ),
         pdf="results/figures/{figure}.pdf",
@@ -90,7 +90,8 @@ rule summary:
         training=training_files(),
         claims=claims_results(),
         markers=marker_results()["cells"],
-        pages=marker_results()["pages"],
+        marker_pages=marker_results()["pages"],
+        page="results/report/index.html",
     output:
         "results/summary.txt",
     log:

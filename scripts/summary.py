@@ -12,10 +12,18 @@ from kratos.job import job
 ROWS, WIDEST = 12, 30
 
 
-def main(tables: list[str], figures: list[str], output: str, claims: str = "", markers: Sequence[str] = ()) -> None:
+def main(
+    tables: list[str],
+    figures: list[str],
+    output: str,
+    *,
+    claims: str = "",
+    markers: Sequence[str] = (),
+    page: str = "",
+) -> None:
     """Write the summary that the workflow prints when it is done.
 
-    `claims` is the ledger, where there is one; `markers` are files markers.h5ad.
+    `claims` is the ledger and `page` the report, where there are some; `markers` are files markers.h5ad.
     """
     parts = [f"{Path(table).stem} ({table})\n{shown(pd.read_csv(table))}" for table in tables]
     folders = sorted({str(Path(figure).parent) for figure in figures})
@@ -29,6 +37,8 @@ def main(tables: list[str], figures: list[str], output: str, claims: str = "", m
     if claims:
         counts = pd.read_csv(claims)["verdict"].value_counts()
         parts.append(f"Claims: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())} ({claims})")
+    if page:
+        parts.append(f"Everything on one page: {page}   Receipts of every number: results/receipts/")
     parts.append("Logs: logs/   Time and memory of every job: benchmarks/")
     with atomic_path(output) as part:
         part.write_text("\n" + "\n\n".join(parts) + "\n", encoding="utf-8")
@@ -63,6 +73,7 @@ if "snakemake" in globals():
             list(smk.input.tables),
             list(smk.input.figures),
             smk.output[0],
-            str(smk.input.claims),
-            list(smk.input.markers),
+            claims=str(smk.input.claims),
+            markers=list(smk.input.markers),
+            page=str(smk.input.page),
         )

@@ -13,7 +13,7 @@ from kratos.plugins import check_parameters, constant, parameters, suggest
 # Keyword-only parameters that the workflow passes itself, so that a config may not.
 RESERVED = {"models": ("seed", "device"), "explain": ("seed", "target"), "rank": ("seed",)}
 # Keys of a table or figure entry that are not parameters of its plug-in.
-ARTEFACT_KEYS = {"kind", "dataset", "datasets", "methods", "models", "seeds", "caption"}
+ARTEFACT_KEYS = {"kind", "dataset", "datasets", "methods", "models", "seeds", "caption", "section", "order"}
 # What tables and figures are made of that have rows per model, not per method.
 OF_MODELS = {"projections", "clustering", "timing"}
 

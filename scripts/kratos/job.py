@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kratos.errors import KratosError
+from kratos.provenance import made_with
 
 log = logging.getLogger("kratos")
 
@@ -43,6 +44,7 @@ def job(log_file: str | Path, threads: int = 1) -> Iterator[None]:
         try:
             with _limited(threads):
                 yield
+            log.info(made_with())
             log.info("done in %.1f s", time.perf_counter() - started)
         except KratosError as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]

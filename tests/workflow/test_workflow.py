@@ -36,8 +36,9 @@ def test_all_outputs_are_there(finished):
     expected |= {f"planted/0/{name}.parquet" for name in ("clustering", "projections", "redundancy/net_ig")}
     expected |= {f"planted/0/{name}" for name in ("redundancy/random.parquet", "markers.h5ad", "markers.html")}
     expected |= {f"planted/0/{kind}/{m}.parquet" for kind in ("rankings", "auroc") for m in ("net_ig", "random")}
+    expected |= {"report/index.html", "receipts/receipts.csv", "receipts/versions.csv", "ro-crate-metadata.json"}
     found = {str(p.relative_to(finished.path())) for p in finished.path().rglob("*") if p.is_file()}
-    assert found == expected
+    assert {name for name in found if not name.startswith("receipts/workflow/")} == expected
 
 
 def test_the_summary_is_printed_at_the_end(finished):
@@ -52,12 +53,13 @@ def test_the_summary_is_printed_at_the_end(finished):
 
 def test_every_job_left_a_log_and_a_benchmark(finished):
     results = {str(p.relative_to(finished.path())) for p in finished.path().rglob("*") if p.is_file()}
+    results -= {name for name in results if name.startswith("receipts/workflow/")}
     logs = {str(p.relative_to(finished.folder / "logs")) for p in (finished.folder / "logs").rglob("*.log")}
     benchmarks = {
         str(p.relative_to(finished.folder / "benchmarks")) for p in (finished.folder / "benchmarks").rglob("*.jsonl")
     }
-    # Figures have four outputs and models three: one log each.
-    assert len(logs) == len(results) - 3 * 3 - 2
+    # Figures have four outputs, models three, receipts three besides the copied workflow: one log each.
+    assert len(logs) == len(results) - 3 * 3 - 2 - 2
     assert {name.removesuffix(".log") for name in logs} - {name.removesuffix(".jsonl") for name in benchmarks} == {
         "summary"
     }
