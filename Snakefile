@@ -10,14 +10,16 @@ if "datasets" not in config:
 
 include: "rules/library.smk"
 include: "rules/common.smk"
+include: "rules/parameters.smk"
 include: "rules/artefacts.smk"
+include: "rules/inputs.smk"
+include: "rules/traces.smk"
 include: "rules/data.smk"
 include: "rules/models.smk"
 include: "rules/explain.smk"
 include: "rules/evaluate.smk"
 include: "rules/markers.smk"
-include: "rules/claims.smk"
-include: "rules/traces.smk"
+include: "rules/ledgers.smk"
 include: "rules/report.smk"
 include: "rules/paper.smk"
 
@@ -55,5 +57,4 @@ onsuccess:
 
 
 onerror:
-    print("A job failed. Its log names the cause; finished results are kept, and the same command resumes.")
     show_remedies(log)

@@ -89,35 +89,13 @@ def table_files():
     return collect("results/tables/{table}.csv", table=config["tables"]) + ledger
 
 
-def measured_deviations():
-    """The deviations that have numbers, and the data sets that each compares."""
-    entries = {name: entry for name, entry in config["deviations"].items() if entry["set"] or entry.get("cells")}
-    return [(entry, compared(config, name)) for name, entry in entries.items()]
-
-
-def deviation_rows(wildcards):
-    """What the ledger is read from, by what is shown."""
-    files = {shown: {} for shown in SHOWN}
-    for entry, datasets in measured_deviations():
-        for shown in entry["shows"]:
-            for dataset in datasets:
-                seeds = seeds_of(dataset, "panels")
-                rows = collect(EVALUATION_FILES[SHOWN[shown]], dataset=dataset, seed=seeds, method=entry["methods"])
-                files[shown].update(dict.fromkeys(rows))
-    return {shown: list(own) for shown, own in files.items()}
-
-
-def deviation_cells(wildcards):
-    datasets = {dataset for _, compared_datasets in measured_deviations() for dataset in compared_datasets}
-    return collect("results/{dataset}/cells.h5ad", dataset=sorted(datasets))
-
-
-def deviation_params(wildcards):
-    return ledger_plan(config)
-
-
 def all_seeds(dataset):
     return sorted({*seeds_of(dataset, "curves"), *seeds_of(dataset, "panels")})
+
+
+def own_evaluations(dataset):
+    """What every method of a data set is evaluated for; marker pages show several methods and are no evaluation."""
+    return [evaluation for evaluation in config["datasets"][dataset]["evaluations"] if evaluation != "markers"]
 
 
 def evaluation_files():
@@ -125,8 +103,7 @@ def evaluation_files():
     return [
         file
         for dataset, spec in config["datasets"].items()
-        for evaluation in spec["evaluations"]
-        if evaluation != "markers"
+        for evaluation in own_evaluations(dataset)
         for method in spec["methods"]
         for file in collect(EVALUATION_FILES[evaluation], dataset=dataset, method=method, seed=all_seeds(dataset))
     ]
@@ -142,61 +119,6 @@ def training_files():
     ]
 
 
-def claims_inputs(wildcards):
-    """The result files that the claims name, and no others."""
-    return claim_files(CLAIMS)
-
-
-def claims_results():
-    return "results/claims.csv" if CLAIMS else []
-
-
-def marker_methods(dataset):
-    """Methods that rank genes of one type against the rest: no controls of all genes, no pairs of types."""
-    full = full_panel_methods(dataset)
-    methods = config["datasets"][dataset]["methods"]
-    return [m for m in methods if m not in full and not config["methods"][m].get("pairs")]
-
-
-def marker_files(evaluation, wildcards):
-    methods = marker_methods(wildcards.dataset)
-    return collect(EVALUATION_FILES[evaluation], dataset=wildcards.dataset, seed=wildcards.seed, method=methods)
-
-
-def marker_rankings(wildcards):
-    return marker_files("rankings", wildcards)
-
-
-def marker_areas(wildcards):
-    return marker_files("auroc", wildcards)
-
-
-def marker_redundancy(wildcards):
-    return marker_files("redundancy", wildcards)
-
-
-def marker_clustering(wildcards):
-    """The clustering metrics of a data set's models, where it has any."""
-    has_models = models_of(config, wildcards.dataset)
-    return [EVALUATION_FILES["clustering"].format(**wildcards)] if has_models else []
-
-
-def marker_titles(wildcards):
-    """Titles of all that a marker page shows."""
-    return shown_titles(config, "tables", {"kind": "comparison", "dataset": wildcards.dataset})
-
-
-def minimum_cells(wildcards):
-    return config["datasets"][wildcards.dataset]["minimum_cells"]
-
-
-def marker_results():
-    """Marker pages, and the cells that they show, of the data sets that ask for them."""
-    wanted = [name for name, spec in config["datasets"].items() if "markers" in spec["evaluations"]]
-    pages = [f"results/{name}/{seed}/markers.html" for name in wanted for seed in all_seeds(name)]
-    return {"pages": pages, "cells": [str(Path(page).with_suffix(".h5ad")) for page in pages]}
-
-
 def show_summary():
     summary = Path("results/summary.txt")
     if summary.exists():
@@ -204,6 +126,7 @@ def show_summary():
 
 
 def show_remedies(log_file):
-    """What to do about jobs that a cluster refused or ended."""
+    """What to do after a failure, and about jobs that a cluster refused or ended."""
+    print("A job failed. Its log names the cause; finished results are kept, and the same command resumes.")
     if log_file and Path(log_file).exists():
         print(*remedies(Path(log_file).read_text(encoding="utf-8", errors="replace")), sep="\n")

@@ -25,33 +25,6 @@ rule table:
         "../scripts/table.py"
 
 
-rule deviations:
-    input:
-        unpack(deviation_rows),
-        cells=deviation_cells,
-    output:
-        report(
-            "results/tables/deviations.csv",
-            caption="../report/captions/deviations.rst",
-            category="Tables",
-            labels={"table": "deviations"},
-        ),
-    log:
-        "logs/deviations.log",
-    benchmark:
-        "benchmarks/deviations.jsonl"
-    conda:
-        "../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(500),
-        runtime=5,
-    params:
-        plan=deviation_params,
-    script:
-        "../scripts/deviations.py"
-
-
 rule figure:
     input:
         rows=figure_inputs,

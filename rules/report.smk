@@ -39,7 +39,7 @@ rule report_page:
         figures=figure_files(),
         cells=all_cells,
         training=training_files(),
-        claims=page_claims,
+        claims=claims_results(),
         receipts=RECEIPTS["receipts"],
         versions=RECEIPTS["versions"],
     output:

@@ -8,7 +8,7 @@ def result_jobs():
     jobs = [
         job
         for dataset, spec in config["datasets"].items()
-        for evaluation in spec["evaluations"]
+        for evaluation in own_evaluations(dataset)
         for job in jobs_of(evaluation, dataset, all_seeds(dataset), spec["methods"])
     ]
     jobs += [
@@ -78,10 +78,6 @@ def page_entries(wildcards):
         for section, made_by in (("figures", rules.figure), ("tables", rules.table))
         for name, spec in config[section].items()
     ]
-
-
-def page_claims(wildcards):
-    return "results/claims.csv" if config.get("claims") else []
 
 
 def run_config(wildcards):
