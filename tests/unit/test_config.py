@@ -106,7 +106,7 @@ def test_the_workflow_tests_own_configuration_is_right(project, schema):
         ("auroc/protocols", ["crossvall"], "config: auroc.protocols.0: 'crossvall' is not one of"),
         ("seeds/curves", [-1], "config: seeds.curves.0: -1 is less than the minimum of 0"),
         ("seeds/curves", [], "config: seeds.curves: [] should be non-empty"),
-        ("grids/few", [0.1, 2], "config: grids.few.1: 2 is greater than the maximum of 1"),
+        ("grids/few", [0.1, 0], "config: grids.few.1: 0 is less than or equal to the minimum of 0"),
         ("grids/few", [0.1, 0.1], "config: grids.few: [0.1, 0.1] has non-unique elements"),
         ("datasets/small/minimum_cells", 1, "config: datasets.small.minimum_cells: 1 is less than the minimum of 2"),
         ("resources/counts.h5ad/sha256", "abc", "config: resources.counts.h5ad.sha256: 'abc' does not match"),

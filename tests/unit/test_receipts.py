@@ -14,6 +14,7 @@ import rank
 from kratos.crate import copy_workflow, write_crate
 from kratos.provenance import commit, made_with, recorded
 from kratos.receipts import NOT_RECORDED, file_digest, job_seed, read_benchmark, receipt_rows
+from kratos.sample import Sample
 
 
 def described(folder, **names):
@@ -62,15 +63,23 @@ def test_what_nobody_recorded_is_said_to_be_so(tmp_path):
     assert read_benchmark(tmp_path / "none.jsonl") == {}
 
 
+def everything(cells):
+    return Sample(cells, np.arange(cells.n_obs), cells.n_obs)
+
+
 def test_receipts_name_the_seed_that_the_areas_were_drawn_with(planted_cells, tmp_path, monkeypatch):
     """The script's own call is the source; the receipt must give the same number."""
     given = {}
-    monkeypatch.setattr(auroc, "read_cells", lambda path: planted_cells)
+    monkeypatch.setattr(auroc, "read_sample", lambda *a, **k: everything(planted_cells))
     monkeypatch.setattr(auroc.pd, "read_parquet", lambda path: pd.DataFrame({"cell_type": ["Alpha"], "rank": [1]}))
     rows = pd.DataFrame({"cell_type": ["Alpha"]})
     monkeypatch.setattr(auroc, "auroc_rows", lambda *a, seed, **k: given.update(seed=seed) or rows)
     auroc.main(
-        "c", "r", {"fractions": [1.0]}, {"dataset": "pbmc", "method": "ig", "seed": 3}, str(tmp_path / "a.parquet")
+        "c",
+        "r",
+        {"fractions": [1.0], "maximum_cells_per_type": 0},
+        {"dataset": "pbmc", "method": "ig", "seed": 3},
+        str(tmp_path / "a.parquet"),
     )
     assert job_seed("auroc", described(tmp_path), {}) == given["seed"]
 
@@ -78,10 +87,16 @@ def test_receipts_name_the_seed_that_the_areas_were_drawn_with(planted_cells, tm
 def test_receipts_name_the_seed_that_genes_were_ranked_with(planted_cells, tmp_path, monkeypatch):
     given = {}
     rows = pd.DataFrame({"cell_type": ["Alpha"], "gene": [planted_cells.var_names[0]]})
-    monkeypatch.setattr(rank, "read_cells", lambda path: planted_cells)
+    monkeypatch.setattr(rank, "read_sample", lambda *a, **k: everything(planted_cells))
     monkeypatch.setattr(rank, "rank_once", lambda a, m, s, seed: given.update(seed=seed) or rows)
     identity = {"dataset": "pbmc", "method": "ig", "seed": 3}
-    rank.main("c", None, {"protocols": ["crossval"], "method": {}}, identity, str(tmp_path / "r.parquet"))
+    rank.main(
+        "c",
+        None,
+        {"protocols": ["crossval"], "method": {}, "maximum_cells_per_type": 0},
+        identity,
+        str(tmp_path / "r.parquet"),
+    )
     assert job_seed("rank", described(tmp_path, rule="rank"), {}) == given["seed"]
 
 

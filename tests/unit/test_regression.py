@@ -183,7 +183,11 @@ def small_run(tmp_path, planted_cells):
 
     folder = tmp_path / "results" / "planted"
     write_cells(planted_cells, folder / "cells.h5ad")
-    method = {"method": {"ranker": "random_genes", "params": {}}, "protocols": ["crossval"]}
+    method = {
+        "method": {"ranker": "random_genes", "params": {}},
+        "protocols": ["crossval"],
+        "maximum_cells_per_type": 0,
+    }
     identity = {"dataset": "planted", "method": "random", "seed": 0}
     main(str(folder / "cells.h5ad"), None, method, identity, str(folder / "0" / "rankings" / "random.parquet"))
     config = tmp_path / "config.yaml"

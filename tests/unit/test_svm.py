@@ -218,5 +218,5 @@ def test_rejects_arguments_that_do_not_fit():
         heldout_auroc(squared, y, np.ones(39, dtype=bool), parameters)
     with pytest.raises(KratosError, match="draws = 0"):
         sample_parameters(0, 0)
-    with pytest.raises(KratosError, match=r"fraction 1.5 is not in \(0, 1\]"):
+    with pytest.raises(KratosError, match=r"1.5 is neither a fraction in \(0, 1\] nor a whole number"):
         grid_sizes(100, [0.5, 1.5])
