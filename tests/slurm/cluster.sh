@@ -65,6 +65,7 @@ AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 ReturnToService=2
 KillWait=2
+MinJobAge=86400
 MessageTimeout=60
 NodeName=node1 NodeHostname=$host NodeAddr=127.0.0.1 CPUs=4 RealMemory=16000
 PartitionName=main Nodes=node1 Default=YES MaxTime=INFINITE DefaultTime=10 State=UP
