@@ -21,7 +21,7 @@ from kratos.models.prediction import AlignedCells, type_probabilities
 from kratos.plugins import plugin
 
 QUICK = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 ODD = ["a", "T/NK", "..", "../x", "$x$", "γδ", "1", "", "a b", "x" * 300, "\n", "<b>", "nan", "0.5"]
 names = st.one_of(st.sampled_from(ODD), st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=4))

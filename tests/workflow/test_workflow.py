@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import run_config
+
 pytestmark = pytest.mark.workflow
 
 SUFFIXES = ("pdf", "png", "svg", "csv")
@@ -234,6 +236,15 @@ def test_shipped_configurations_make_a_plan(project, tmp_path, name):
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert list(tmp_path.glob("results")) == []
+
+
+def test_the_configuration_of_make_run_makes_a_plan(finished, monkeypatch):
+    """For a relative path, and methods of the user's choice."""
+    monkeypatch.chdir(finished.folder)
+    config = run_config.run_config("planted.h5ad", "", "counts", "", ["kratos_ig", "wilcoxon"])
+    planned = finished.planned(config=config)
+    assert planned["rank"] == planned["auroc"] == planned["redundancy"] == 2
+    assert planned["train"] == planned["markers"] == planned["marker_page"] == 1
 
 
 def test_the_workflow_is_free_of_lint(project, tmp_path):
