@@ -69,7 +69,7 @@ def test_the_base_of_these_tests_is_right(config, schema):
     assert config == unchanged
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "demo.yaml", "deviations.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "demo.yaml", "run.yaml", "deviations.yaml"])
 def test_shipped_configurations_are_right(project, schema, name):
     shipped = yaml.safe_load((project / "config" / name).read_text(encoding="utf-8"))
     check_config(shipped, schema)
@@ -106,7 +106,13 @@ def test_the_workflow_tests_own_configuration_is_right(project, schema):
         ("auroc/protocols", ["crossvall"], "config: auroc.protocols.0: 'crossvall' is not one of"),
         ("seeds/curves", [-1], "config: seeds.curves.0: -1 is less than the minimum of 0"),
         ("seeds/curves", [], "config: seeds.curves: [] should be non-empty"),
-        ("grids/few", [0.1, 0], "config: grids.few.1: 0 is less than or equal to the minimum of 0"),
+        (
+            "grids/few",
+            [0.1, 2.5],
+            "config: grids.few.1: 2.5 is not valid under any of the given schemas "
+            "(a fraction of all genes, up to 1, or a whole number of genes, 2 and more)",
+        ),
+        ("datasets/small/evaluations", ["marker"], "config: datasets.small.evaluations.0: 'marker' is not one of"),
         ("grids/few", [0.1, 0.1], "config: grids.few: [0.1, 0.1] has non-unique elements"),
         ("datasets/small/minimum_cells", 1, "config: datasets.small.minimum_cells: 1 is less than the minimum of 2"),
         ("resources/counts.h5ad/sha256", "abc", "config: resources.counts.h5ad.sha256: 'abc' does not match"),
@@ -394,3 +400,8 @@ def test_the_configurations_of_the_project_are_valid(project, schema, names):
 def test_a_missing_configuration_file_is_named(tmp_path):
     with pytest.raises(KratosError, match=r"absent\.yaml does not exist: name configuration files"):
         read_configs([tmp_path / "absent.yaml"])
+
+
+def test_a_marker_page_needs_a_method_that_ranks_one_type_against_the_rest(config, schema):
+    config["datasets"]["small"] |= {"evaluations": ["markers"], "methods": []}
+    assert "evaluation 'markers' needs methods that rank a type against the rest" in message_of(config, schema)

@@ -22,10 +22,11 @@ from kratos.cells import read_cells, write_cells
 from kratos.datasets import h5ad
 from kratos.errors import KratosError
 from kratos.evaluate.panels import grid_sizes
+from kratos.figures import projection
+from kratos.figures.style import paper_style, save_figure, shortened
 from kratos.files import atomic_path, write_json
 from kratos.h5ad_files import read_matrix_of
 from kratos.markers import methods
-from kratos.markers.plots import shortened
 from kratos.rank.order import ranking_rows
 from kratos.tables import small_panels
 
@@ -267,6 +268,17 @@ class TestMarkers:
     def test_names_in_plots_are_short_and_stay_different(self):
         found = shortened(["a" * 200, "a" * 199 + "b", "", "two\nlines", "?"])
         assert found == ["a" * 35 + "…", "a" * 35 + "… (2)", "?", "two lines", "? (2)"]
+
+    def test_figures_show_odd_names_as_they_are(self, tmp_path):
+        types = ["$\\nothing{$", "x" * 300, "T/NK", "_Hidden"]
+        rows = pd.DataFrame({"cell_type": types, "x": range(4), "y": range(4), "cell": list("abcd")})
+        rows = rows.assign(projection="umap", space="input", seed=0)
+        with paper_style():
+            figure, _ = projection.draw(rows, {"models": {}}, panels=[["umap", "input"]])
+            save_figure(figure, tmp_path / "cells.png")
+        (legend,) = figure.legends
+        shown = [text.get_text() for text in legend.get_texts()]
+        assert sorted(shown) == sorted(["$\\nothing{$", "x" * 35 + "…", "T/NK", "_Hidden"])
 
     def test_methods_that_rank_nothing_are_left_out_or_an_error(self, odd):
         nothing = ranking_rows(ODD_GENES, ODD_TYPES[0], np.full(9, np.nan), note="all cells are alike")

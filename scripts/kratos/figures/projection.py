@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kratos.errors import KratosError
-from kratos.figures.style import cell_type_colours, panel_letter
+from kratos.figures.style import cell_type_colours, panel_letter, shortened
 
 NEEDS = "projections"
 PROJECTION_TITLES = {"umap": "UMAP", "tsne": "t-SNE"}
@@ -57,8 +57,8 @@ def draw(
     for axis in axes.flat[len(panels) :]:
         axis.remove()
     handles = [
-        Line2D([], [], marker="o", linestyle="", markersize=5, color=colour, label=cell_type)
-        for cell_type, colour in colours.items()
+        Line2D([], [], marker="o", linestyle="", markersize=5, color=colour, label=name)
+        for name, colour in zip(shortened(list(colours)), colours.values(), strict=True)
     ]
     figure.legend(handles=handles, loc="outside right center", frameon=False, title="Cell type")
     return figure, pd.concat(plotted, ignore_index=True)

@@ -35,6 +35,7 @@ CELL_TYPE_COLOURS = [
     "#000000",
 ]
 METHOD_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#000000"]
+LONGEST_NAME = 36
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 
 
@@ -55,6 +56,8 @@ def paper_style() -> Iterator[None]:
         "savefig.dpi": 200,
         "pdf.fonttype": 42,
         "svg.hashsalt": "kratos",
+        # A type or gene called A$B$ is shown as it is, not read as a formula.
+        "text.parse_math": False,
     }
     with mpl.rc_context(settings):
         yield
@@ -63,6 +66,20 @@ def paper_style() -> Iterator[None]:
 def cell_type_colours(cell_types: Sequence[str]) -> dict[str, str]:
     """A colour for every cell type, the same in every figure of a data set: types in sorted order."""
     return {t: CELL_TYPE_COLOURS[i % len(CELL_TYPE_COLOURS)] for i, t in enumerate(sorted(set(cell_types)))}
+
+
+def shortened(names: Sequence[str]) -> list[str]:
+    """Names that fit into a plot: at most 36 characters, on one line, and still different."""
+    short, seen = [], set()
+    for name in names:
+        text = " ".join(str(name).split()) or "?"
+        text = text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+        base, number = text, 2
+        while text in seen:
+            text, number = f"{base} ({number})", number + 1
+        seen.add(text)
+        short.append(text)
+    return short
 
 
 def method_look(index: int) -> tuple[str, str]:

@@ -14,9 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kratos.figures.projection import PROJECTION_TITLES
-from kratos.figures.style import cell_type_colours, paper_style
+from kratos.figures.style import cell_type_colours, paper_style, shortened
 
-LONGEST_NAME = 36
 MOST_GENES = 44
 """Genes in one dot plot or heat map, so that their names can be read."""
 CELLS_PER_TYPE = 60
@@ -24,23 +23,9 @@ CELLS_PER_TYPE = 60
 
 @contextmanager
 def page_style() -> Iterator[None]:
-    """The figures' style; a name such as ``A$B$`` is shown as it is, not read as a formula."""
-    with paper_style(), mpl.rc_context({"text.parse_math": False, "figure.constrained_layout.use": False}):
+    """The figures' style; scanpy lays out its plots by itself."""
+    with paper_style(), mpl.rc_context({"figure.constrained_layout.use": False}):
         yield
-
-
-def shortened(names: Sequence[str]) -> list[str]:
-    """Names that fit into a plot: at most 36 characters, on one line, and still different."""
-    short, seen = [], set()
-    for name in names:
-        text = " ".join(str(name).split()) or "?"
-        text = text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
-        base, number = text, 2
-        while text in seen:
-            text, number = f"{base} ({number})", number + 1
-        seen.add(text)
-        short.append(text)
-    return short
 
 
 def display_cells(adata: ad.AnnData) -> ad.AnnData:
