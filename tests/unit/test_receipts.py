@@ -74,13 +74,9 @@ def test_receipts_name_the_seed_that_the_areas_were_drawn_with(planted_cells, tm
     monkeypatch.setattr(auroc.pd, "read_parquet", lambda path: pd.DataFrame({"cell_type": ["Alpha"], "rank": [1]}))
     rows = pd.DataFrame({"cell_type": ["Alpha"]})
     monkeypatch.setattr(auroc, "auroc_rows", lambda *a, seed, **k: given.update(seed=seed) or rows)
-    auroc.main(
-        "c",
-        "r",
-        {"fractions": [1.0], "maximum_cells_per_type": 0},
-        {"dataset": "pbmc", "method": "ig", "seed": 3},
-        str(tmp_path / "a.parquet"),
-    )
+    protocol = {"fractions": [1.0], "maximum_cells_per_type": 0}
+    identity = {"dataset": "pbmc", "method": "ig", "seed": 3}
+    auroc.main("c", "r", protocol, identity, str(tmp_path / "a.parquet"))
     assert job_seed("auroc", described(tmp_path), {}) == given["seed"]
 
 
