@@ -125,8 +125,9 @@ def show_summary():
         print(summary.read_text(encoding="utf-8"))
 
 
-def show_remedies(log_file):
+def show_remedies(log_files):
     """What to do after a failure, and about jobs that a cluster refused or ended."""
     print("A job failed. Its log names the cause; finished results are kept, and the same command resumes.")
-    if log_file and Path(log_file).exists():
-        print(*remedies(Path(log_file).read_text(encoding="utf-8", errors="replace")), sep="\n")
+    for log_file in map(Path, log_files):
+        if log_file.exists():
+            print(*remedies(log_file.read_text(encoding="utf-8", errors="replace")), sep="\n")

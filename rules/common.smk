@@ -29,6 +29,9 @@ config["datasets"].update(VARIANTS.datasets())
 # What a data set's jobs depend on is looked up by these, so that a deviation's variant has its own switch.
 settings, seeded_as, model_home = VARIANTS.settings, VARIANTS.seeded_as, VARIANTS.model_home
 
+# Another workflow uses this one with a configuration of its own, and may have a rule for the cells.
+IS_MODULE = workflow.modifier.skip_configfile
+
 EVALUATION_FILES = {
     "projections": "results/{dataset}/{seed}/projections.parquet",
     "clustering": "results/{dataset}/{seed}/clustering.parquet",
@@ -73,7 +76,7 @@ def dataset_files(wildcards):
     """Upstream files of a data set, or the user's own: `local`, for a module's prefix is not where that one lies."""
     spec = config["datasets"][wildcards.dataset]
     own = [spec["params"]["path"]] if spec["params"].get("path") else []
-    if own and not Path(own[0]).is_file():
+    if own and not Path(own[0]).is_file() and not IS_MODULE:
         place = "" if Path(own[0]).is_absolute() else f" in {Path.cwd()}"
         raise WorkflowError(f"{own[0]} does not exist{place}: correct datasets.{wildcards.dataset}.params.path")
     return [f"resources/{file}" for file in spec["files"]] + [local(file) for file in own]

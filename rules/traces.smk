@@ -12,6 +12,18 @@ def result_jobs():
         for job in jobs_of(evaluation, dataset, all_seeds(dataset), spec["methods"])
     ]
     jobs += [
+        job
+        for dataset, spec in config["datasets"].items()
+        if "markers" in spec["evaluations"]
+        for evaluation in (
+            "auroc",
+            "redundancy",
+            "projections",
+            *(["clustering"] if models_of(config, dataset) else []),
+        )
+        for job in jobs_of(evaluation, dataset, all_seeds(dataset), marker_methods(dataset))
+    ]
+    jobs += [
         job for section in ("tables", "figures") for name in config[section] for job in artefact_jobs(section, name)
     ]
     jobs += [{**job, "evaluation": "rankings"} for job in jobs if job["method"]]

@@ -27,7 +27,7 @@ def repository(project, tmp_path_factory):
     for path, code in re.findall(r"```python\n# (\S+)\n(.*?)```", text, re.DOTALL):
         assert not (copy / path).exists()
         (copy / path).write_text(code, encoding="utf-8")
-    (config,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    config = re.search(r"```yaml\n(.*?)```", text, re.DOTALL).group(1)
     (copy / "wines.yaml").write_text(config, encoding="utf-8")
     return copy
 
@@ -77,7 +77,7 @@ def test_the_examples_run_without_any_rule_changed(repository):
 def test_the_configuration_for_one_s_own_cells_makes_a_plan(project, new_workflow):
     workflow = new_workflow("own")
     text = (project / "config" / "README.md").read_text(encoding="utf-8")
-    (config,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    config = re.search(r"```yaml\n(.*?)```", text, re.DOTALL).group(1)
     (workflow.folder / "planted.h5ad").rename(workflow.folder / "my.h5ad")
     planned = workflow.planned(config=yaml.safe_load(config))
     assert planned == {"cells": 1, "train": 1, "rank": 2, "auroc": 2, "table": 1, "figure": 1, "summary": 1}

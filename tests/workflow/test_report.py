@@ -188,6 +188,7 @@ def opened(chromium, page_file, request):
     width, scheme = getattr(request, "param", (1280, "light"))
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
+    page.set_default_timeout(120_000)  # a busy machine is no failure
     page.trouble = []
     page.on("console", lambda m: page.trouble.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: page.trouble.append(str(error)))
