@@ -23,6 +23,8 @@ def draw(
 ) -> tuple[Figure, pd.DataFrame]:
     """Mean over folds and cell types; tools are dotted, the paper's baselines dashed, Kratos solid.
 
+    A method's curve has the panel sizes that it reaches for all of its types: a mean over fewer would jump.
+
     Parameters
     ----------
     rows
@@ -34,6 +36,7 @@ def draw(
     """
     shown = finite(share_full_panel(rows[rows["seed"] == rows["seed"].min()]))
     curves = summarise(shown, ["dataset", "protocol", "method"])
+    curves = curves[curves["n"] == curves.groupby(["dataset", "protocol", "method"])["n"].transform("max")]
     protocols = [p for p in PROTOCOL_TITLES if p in set(curves["protocol"])]
     methods = [m for m in dict.fromkeys(rows["method"]) if (curves["method"] == m).any()]
     figure, axes = plt.subplots(
