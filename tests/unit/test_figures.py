@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgba
 
 from figure import main
 from kratos.errors import KratosError
-from kratos.figures import auroc, projection, redundancy
+from kratos.figures import auroc, auroc_overview, projection, redundancy
 from kratos.figures.curves import finite, summarise
 from kratos.figures.style import cell_type_colours, panel_letter, paper_style, save_figure
 
@@ -104,6 +104,18 @@ def test_larger_panels_than_asked_for_are_left_out(curves):
     figure, plotted = auroc.draw(curves, TITLES, panels=[["ig"]], maximum_fraction=0.2)
     assert plotted["fraction"].max() == 0.2
     assert len(figure.axes[0].containers[0][0].get_xdata()) == 3
+
+
+def test_the_overview_leaves_out_sizes_that_some_types_do_not_reach(curves):
+    """A mean over fewer types than before would jump for no other reason."""
+    short = (curves["method"] == "ig") & (curves["cell_type"] == "a") & (curves["n_genes"] == 20)
+    _, plotted = auroc_overview.draw(curves[~short], TITLES)
+    sizes = plotted[plotted["protocol"] == "crossval"].groupby("method")["n_genes"].apply(list)
+    assert sizes["ig"] == [1, 5, 100]
+    assert sizes["sg"] == SIZES
+    mean, _ = expected_curve(curves[curves["seed"] == 0], "sg", "crossval")
+    own = plotted[(plotted["method"] == "sg") & (plotted["protocol"] == "crossval")]
+    np.testing.assert_allclose(own["mean"], mean)
 
 
 def test_axes_have_labels_a_percent_scale_and_letters(curves):
