@@ -67,11 +67,15 @@ def _method(folder: Path, method: str, evaluations: Sequence[str]) -> list[pd.Da
 
 
 def _read(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(_existing(path))
+
+
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise KratosError(
-            f"{path} does not exist: finish the run, or name the folder and configuration of the same run"
+            f"{path} does not exist: finish the run, or name the configuration files that it was made with"
         )
-    return pd.read_parquet(path)
+    return path
 
 
 def _cells(path: Path) -> pd.DataFrame:
@@ -91,13 +95,9 @@ def _clustering(path: Path) -> list[pd.DataFrame]:
 
 
 def _training(path: Path, model: str) -> pd.DataFrame:
-    """Accuracy of every part, and the loss of the last epoch."""
-    if not path.is_file():
-        raise KratosError(
-            f"{path} does not exist: finish the run, or name the folder and configuration of the same run"
-        )
-    record = read_json(path)
-    rows = [("accuracy", part, value) for part, value in record["accuracy"].items()]
+    """Accuracy on training and test cells (of validation cells, one is a jump), and the loss of the last epoch."""
+    record = read_json(_existing(path))
+    rows = [("accuracy", part, record["accuracy"][part]) for part in ("train", "test")]
     rows.append(("training_loss", "train", record["loss"][-1]))
     return pd.DataFrame(rows, columns=["metric", "cells", "value"]).assign(name=model)
 

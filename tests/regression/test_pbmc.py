@@ -49,10 +49,3 @@ def test_every_method_is_evaluated_on_both_panel_sizes_in_every_fold(auroc):
     assert set(evaluated["method"]) == {"kratos_cw", "kratos_sg", "kratos_ig"}
     assert len(counts) == 3 * 6 * 3
     assert all(sorted(sizes) == [18, 92] for sizes in counts)
-
-
-@pytest.mark.parametrize(("method", "least"), [("kratos_cw", 0.94), ("kratos_sg", 0.95), ("kratos_ig", 0.97)])
-def test_the_top_one_percent_separates_the_types(auroc, method, least):
-    top = auroc[(auroc["method"] == method) & (auroc["n_genes"] == 18)]
-    for protocol in ("crossval", "heldout"):
-        assert top.loc[top["protocol"] == protocol, "value"].mean() > least

@@ -144,6 +144,15 @@ def test_what_a_machine_gave_is_allowed_even_beyond_the_spread_of_seeds():
     assert auroc["tolerance"] == auroc["machine_worst"] == pytest.approx(0.45)
 
 
+def test_what_a_model_reads_in_a_method_s_images_moves_with_the_method():
+    def read(*changes):
+        return rows(*changes).replace({"name": {"wilcoxon": "net_ig net"}})
+
+    table = spread_rows(read(), [read((2, 40.4)), read()], [read((3, 0.8)), read((3, 0.99))])
+    own = table.set_index(["name", "metric"]).loc[("net_ig net", "auroc")]
+    assert own["machine_worst"] == 0 and own["tolerance"] == pytest.approx(own["seed_sd"])
+
+
 def test_what_nothing_moves_is_allowed_rounding_only_however_much_seeds_matter():
     table = spread_rows(rows(), [rows((3, 0.91 + 5e-10)), rows()], seeds()).set_index(["name", "metric"])
     assert (table["tolerance"] == ROUNDING).all() and (table["formula"] == "1e-5").all()
