@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from kratos.errors import KratosError
+from kratos.evaluate.recovery import ROLES
 from kratos.golden import KEY
 
 GROUP = ["dataset", "name", "metric"]
@@ -18,10 +19,13 @@ ROUNDING = 1e-5
 """Least tolerance: float32 has seven digits, and sums of many terms keep about five."""
 FACTOR = 3.0
 """Of the largest deviation that machines gave, and of the standard deviation between seeds."""
+CELLS_MOVED = 3
+"""Cells of the smaller of training and test cells that may change sides; one changes ARI by some 2/n."""
+OF_CELLS = ("accuracy", "ari", "ami")
 FORMULAS = {
     "exact": "1e-5",
     "continuous": "max(1e-5, machine_worst, min(3 machine_worst, 3 seed_sd))",
-    "discrete": "max(1e-5, machine_worst, min(max(3 machine_worst, seed_sd), 3 seed_sd))",
+    "discrete": "max(step, machine_worst, min(max(3 machine_worst, seed_sd), 3 seed_sd))",
 }
 MOVED_COLUMNS = [*KEY, "verdict", "golden", "fresh", "difference", "tolerance"]
 
@@ -96,7 +100,15 @@ def spread_rows(golden: pd.DataFrame, machines: Sequence[pd.DataFrame], seeds: S
     table["machine_worst"] = groups["machine_worst"].max()
     table = table.reset_index()
     table.insert(3, "scale", table["metric"].isin(RELATIVE).map({True: "relative", False: "absolute"}))
-    return _with_tolerance(table)
+    return _with_tolerance(table.assign(step=_steps(table, golden)))
+
+
+def _steps(table: pd.DataFrame, golden: pd.DataFrame) -> pd.Series:
+    """Least change of a group that counts cells or genes: `CELLS_MOVED` cells, one gene; rounding for others."""
+    counts = golden[(golden["metric"] == "n_cells") & golden["cells"].isin(("train", "test"))]
+    of_cells = CELLS_MOVED / table["dataset"].map(counts.groupby("dataset")["value"].min())
+    steps = pd.Series(ROUNDING, index=table.index).mask(table["metric"].isin(OF_CELLS), of_cells)
+    return steps.mask(table["metric"].isin(ROLES), 1.0)
 
 
 def _with_tolerance(table: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +117,7 @@ def _with_tolerance(table: pd.DataFrame) -> pd.DataFrame:
     A method none of whose metrics moved on any machine is exact: seeds do not matter. Otherwise three times the largest
     deviation, for there are more machines than those emulated, but not more than three standard deviations between
     seeds, for another machine differs less than another seed. Panels, groups and accuracies jump when a gene or a cell
-    passes another, which few runs see rarely; they are allowed a standard deviation between seeds at least.
+    passes another, which few runs see rarely; they are allowed a standard deviation between seeds and a step at least.
     """
     worst, seeds = table["machine_worst"], table["seed_sd"]
     # "kratos_cw_pairs kratos" is what the model kratos reads in the method's images: both move with the method.
@@ -114,7 +126,7 @@ def _with_tolerance(table: pd.DataFrame) -> pd.DataFrame:
     table["rule"] = table["scale"].map({"relative": "continuous", "absolute": "discrete"}).mask(exact, "exact")
     wanted = (FACTOR * worst).clip(lower=seeds.where(table["rule"] == "discrete", 0.0))
     tolerance = pd.concat([wanted.clip(upper=FACTOR * seeds), worst], axis=1).max(axis=1)
-    table["tolerance"] = tolerance.mask(exact, ROUNDING).clip(lower=ROUNDING)
+    table["tolerance"] = tolerance.clip(lower=table["step"]).mask(exact, ROUNDING)
     table["formula"] = table["rule"].map(FORMULAS)
     return table.drop(columns="rule")
 

@@ -144,6 +144,28 @@ def test_what_a_machine_gave_is_allowed_even_beyond_the_spread_of_seeds():
     assert auroc["tolerance"] == auroc["machine_worst"] == pytest.approx(0.45)
 
 
+def test_three_cells_or_one_gene_may_always_change_sides_where_machines_move_the_method():
+    counted = pd.DataFrame(
+        [
+            ("pbmc", "", "n_cells", "", "train", "", 0, 200),
+            ("pbmc", "", "n_cells", "", "validation", "", 0, 20),
+            ("pbmc", "", "n_cells", "", "test", "", 0, 100),
+            ("pbmc", "net_ig", "ari", "", "test", "", 0, 0.8),
+            ("pbmc", "net_ig", "causal", "", "all", "NK", 20, 12),
+            ("pbmc", "wilcoxon", "causal", "", "all", "NK", 20, 9),
+        ],
+        columns=[*KEY, "value"],
+    )
+
+    def run(*changes):
+        return pd.concat([rows(*changes), counted], ignore_index=True)
+
+    table = spread_rows(run(), [run((2, 40.4)), run()], [run(), run()]).set_index(["name", "metric"])
+    assert table.loc[("net_ig", "ari"), "tolerance"] == pytest.approx(3 / 100)
+    assert table.loc[("net_ig", "causal"), "tolerance"] == 1
+    assert table.loc[("wilcoxon", "causal"), "tolerance"] == ROUNDING
+
+
 def test_what_a_model_reads_in_a_method_s_images_moves_with_the_method():
     def read(*changes):
         return rows(*changes).replace({"name": {"wilcoxon": "net_ig net"}})
