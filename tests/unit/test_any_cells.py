@@ -21,7 +21,7 @@ from kratos.models.prediction import AlignedCells, type_probabilities
 from kratos.plugins import plugin
 
 QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 ODD = ["a", "T/NK", "..", "../x", "$x$", "γδ", "1", "", "a b", "x" * 300, "\n", "<b>", "nan", "0.5"]
 names = st.one_of(st.sampled_from(ODD), st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=4))
@@ -54,15 +54,15 @@ def users_cells(draw):
     )
 
 
-def check_ranking(ranking, genes, types):
-    """Ranks are 1 … p, or there are none at all and a note says why."""
+def check_ranking(ranking, genes, types, partly):
+    """Ranks are 1 … p, or there are none at all and a note says why; `partly`: some genes may have no rank."""
     assert set(ranking["cell_type"]) == set(types)
     for _, own in ranking.groupby("cell_type"):
         assert sorted(own["gene"]) == sorted(genes)
         scored = own["score"].notna()
         assert sorted(own.loc[scored, "rank"]) == list(range(1, scored.sum() + 1))
         assert (own.loc[~scored, "rank"] == 0).all()
-        assert scored.all() or (own["note"] != "").all()
+        assert (scored.any() if partly else scored.all()) or (own["note"] != "").all()
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -84,7 +84,8 @@ def test_any_cells_are_ranked_and_evaluated_or_refused_in_a_sentence(user, metho
         ranking = explain_types(model, cells, "integrated_gradients", {"steps": 2}, seed=0)
     else:
         ranking = plugin("rank", method).rank(cells, seed=0)
-    check_ranking(ranking, genes, types)
+    # COSG leaves out genes that few cells of the type express.
+    check_ranking(ranking, genes, types, partly=method == "cosg")
     sizes = grid_sizes(len(genes), [2, 0.001, 1.0])
     search = {"draws": 2, "folds": 2, "inner_folds": 2, "c_scale": 100, "gamma_scale": 0.1, "seed": 0}
     both = pd.concat([ranking.assign(protocol=p) for p in ("crossval", "heldout")])
