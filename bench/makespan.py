@@ -25,15 +25,17 @@ def main() -> None:
     """Print makespans of single jobs and of the profile's groups, and the critical path with its jobs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
+    parser.add_argument("--target", default="results/summary.txt", help="the run's last file")
+    parser.add_argument("--clock", choices=["s", "cpu_time"], default="s", help="cpu_time if the machine was busy")
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--cores", type=int, default=2, help="of a node, and of a group's job at most")
     parser.add_argument(
-        "--latency", type=float, default=10.0, help="seconds in the queue and to start, per job of SLURM"
+        "--latency", type=float, default=20.0, help="seconds of queue, start and notice per job of SLURM"
     )
     options = parser.parse_args()
     profile = yaml.safe_load(PROFILE.read_text(encoding="utf-8"))
     components = {group: int(count) for group, count in pairs(profile["group-components"]).items()}
-    single = read_run(options.folder)
+    single = read_run(options.folder, options.target, options.clock)
     grouped = group_jobs(single, pairs(profile["groups"]), components, options.cores)
     work = sum(seconds for _, seconds in single.nodes(data="seconds"))
     print(

@@ -8,21 +8,26 @@ import heapq
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
 
 import networkx as nx
-import pandas as pd
 
 from kratos.errors import KratosError
 
 
-def read_run(folder: str | Path) -> nx.DiGraph:
-    """Jobs of a finished run and who waits for whom, as Snakemake recorded them.
+def read_run(folder: str | Path, target: str, clock: str = "s") -> nx.DiGraph:
+    """Jobs that a file was made by and who waits for whom, as Snakemake recorded them.
 
     Parameters
     ----------
     folder
         Where the run's ``.snakemake``, ``logs`` and ``benchmarks`` are.
+    target
+        The run's last file, relative to `folder`. A run that failed has not made it; jobs that it does not need, those
+        of an earlier configuration for instance, are left out.
+    clock
+        Of the benchmarks: ``s``, by the wall, or ``cpu_time``, for a run on a machine that was busy with other work.
 
     Returns
     -------
@@ -32,7 +37,7 @@ def read_run(folder: str | Path) -> nx.DiGraph:
     Raises
     ------
     KratosError
-        If there is no record, or a job has not ended.
+        If there is no record of the target, or a job has not ended.
     """
     folder = Path(folder)
     base = folder / ".snakemake" / "metadata"
@@ -49,13 +54,15 @@ def read_run(folder: str | Path) -> nx.DiGraph:
         benchmark = folder / "benchmarks" / Path(*Path(name).parts[1:]).with_suffix(".jsonl")
         seconds = record["endtime"] - record["starttime"]
         if benchmark.exists():
-            seconds = float(pd.read_json(benchmark, lines=True)["s"].iloc[-1])
+            seconds = json.loads(benchmark.read_text(encoding="utf-8").splitlines()[-1])[clock]
         graph.add_node(name, rule=record["rule"], seconds=seconds, cores=1)
-    if not graph:
-        raise KratosError(f"{base} has no records of jobs: name the folder of a finished run")
+    if target not in made_by:
+        raise KratosError(
+            f"{base} has no record of {target}: name the folder of a finished run, or a file that it made"
+        )
     for name, files in inputs.items():
         graph.add_edges_from((made_by[file], name) for file in files if file in made_by)
-    return graph
+    return graph.subgraph({made_by[target], *nx.ancestors(graph, made_by[target])}).copy()
 
 
 def group_jobs(graph: nx.DiGraph, groups: Mapping[str, str], components: Mapping[str, int], cores: int) -> nx.DiGraph:
@@ -94,9 +101,9 @@ def group_jobs(graph: nx.DiGraph, groups: Mapping[str, str], components: Mapping
         members = graph.subgraph(n for n in graph if merged[n] == name)
         times = schedule(members, nodes=1, cores=cores)
         events = sorted([(s, 1) for s, _ in times.values()] + [(e, -1) for _, e in times.values()])
-        width = max(pd.Series([step for _, step in events]).cumsum())
+        width = max(accumulate(step for _, step in events))
         rule = "+".join(sorted(set(nx.get_node_attributes(members, "rule").values())))
-        result.add_node(name, rule=rule, seconds=max(end for _, end in times.values()), cores=int(max(width, 1)))
+        result.add_node(name, rule=rule, seconds=max(end for _, end in times.values()), cores=max(width, 1))
     result.add_edges_from((merged[a], merged[b]) for a, b in graph.edges if merged[a] != merged[b])
     if not nx.is_directed_acyclic_graph(result):
         cycle = " -> ".join(a for a, _ in nx.find_cycle(result))

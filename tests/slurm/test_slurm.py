@@ -96,7 +96,7 @@ def test_results_are_those_of_a_local_run(finished_demo, new_workflow, demo):
         frames = [read(workflow.path(name)) for workflow in (local, finished_demo)]
         pd.testing.assert_frame_equal(*frames, rtol=0, atol=1e-9, obj=name)
     embeddings = [np.load(w.path("pbmc68k_reduced", "0", "kratos", "embedding.npz")) for w in (local, finished_demo)]
-    np.testing.assert_allclose(embeddings[0]["embedding"], embeddings[1]["embedding"], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(embeddings[0]["latent"], embeddings[1]["latent"], rtol=0, atol=1e-6)
 
 
 def test_a_job_asks_for_what_its_rule_names(finished_demo, cluster):
@@ -107,7 +107,7 @@ def test_a_job_asks_for_what_its_rule_names(finished_demo, cluster):
 
 
 def test_short_jobs_share_jobs_of_the_queue(finished_demo, cluster):
-    """Three rankings and their six evaluations are one job, both tables and the figure another; others take none."""
+    """Three rankings and their six evaluations are one job, tables and figure another; the summary takes none."""
     jobs = cluster.jobs(finished_demo)
     assert {state for _, state, *_ in jobs} == {"COMPLETED"}
     assert len(jobs) == 5, jobs

@@ -140,16 +140,19 @@ def test_jobs_come_from_snakemakes_records_and_times_from_benchmarks(tmp_path):
     record(tmp_path, "results/" + "long" * 30, ["upstream"], ["logs/d/a.log"], 100, 107, rule="first")
     record(tmp_path, "results/b.csv", ["results/a.parquet"], ["logs/b.log"], 107, 110)
     (tmp_path / "benchmarks" / "d").mkdir(parents=True)
-    (tmp_path / "benchmarks" / "d" / "a.jsonl").write_text('{"s": 6.5}\n')
-    graph = read_run(tmp_path)
+    (tmp_path / "benchmarks" / "d" / "a.jsonl").write_text('{"s": 9.0}\n{"s": 6.5, "cpu_time": 4.5}\n')
+    record(tmp_path, "results/of_old.csv", ["results/a.parquet"], ["logs/of_old.log"], 1, 2)
+    graph = read_run(tmp_path, "results/b.csv")
     assert dict(graph.nodes(data="seconds")) == {"logs/d/a.log": 6.5, "logs/b.log": 3}
+    assert read_run(tmp_path, "results/b.csv", "cpu_time").nodes["logs/d/a.log"]["seconds"] == 4.5
     assert list(graph.edges) == [("logs/d/a.log", "logs/b.log")]
     assert graph.nodes["logs/d/a.log"]["rule"] == "first"
 
 
-def test_a_run_without_records_or_unfinished_is_refused(tmp_path):
-    with pytest.raises(KratosError, match="no records of jobs"):
-        read_run(tmp_path)
-    record(tmp_path, "results/a", [], ["logs/a.log"], 1, None, incomplete=True)
+def test_a_run_that_failed_or_goes_on_is_refused(tmp_path):
+    record(tmp_path, "results/a", [], ["logs/a.log"], 1, 2)
+    with pytest.raises(KratosError, match=r"no record of results/summary\.txt: name a finished run"):
+        read_run(tmp_path, "results/summary.txt")
+    record(tmp_path, "results/b", [], ["logs/b.log"], 1, None, incomplete=True)
     with pytest.raises(KratosError, match="has not ended"):
-        read_run(tmp_path)
+        read_run(tmp_path, "results/a")
