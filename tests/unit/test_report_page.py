@@ -51,6 +51,9 @@ def test_intervals_stand_with_their_number():
         "auroc": ("low", "high"),
         "n": ("n_low", "n_high"),
     }
+    assert interval_columns(["relative_gain", "relative_low", "relative_high"]) == {
+        "relative_gain": ("relative_low", "relative_high")
+    }
     shown = view(pd.DataFrame({"auroc": [0.5, 0.75], "low": [0.4, np.nan], "high": [0.6, np.nan]}))
     assert [column.name for column in shown.columns] == ["auroc"]
     assert [[(cell.text, cell.interval) for cell in row] for row in shown.rows] == [
@@ -91,6 +94,11 @@ def test_a_few_long_sentences_become_footnotes():
 )
 def test_headings_are_the_paper_s_names(name, words):
     assert page.heading(name) == words
+
+
+def test_a_caption_does_not_repeat_its_heading():
+    assert page.own_words("Fig. 4: redundancy of genes.", "Fig. 4") == "Redundancy of genes."
+    assert page.own_words("AUROC gains.", "AUROC gains") == "AUROC gains."
 
 
 @pytest.fixture

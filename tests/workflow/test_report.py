@@ -187,6 +187,7 @@ def opened(chromium, page_file, request):
     """The page, and everything that went wrong or left it."""
     width, scheme = getattr(request, "param", (1280, "light"))
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context.set_default_timeout(120_000)
     page = context.new_page()
     page.set_default_timeout(120_000)  # a busy machine is no failure
     page.trouble = []

@@ -57,7 +57,11 @@ def number(value: float) -> str:
 
 
 def interval_columns(columns: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Columns with the lower and upper end of their interval: ``x`` of ``x_low``; ``low`` belongs to the one before."""
+    """Columns with the ends of their intervals.
+
+    ``x_low`` and ``x_high`` are those of ``x``, or of ``x_gain`` just before them; ``low`` and ``high`` those of the
+    column before.
+    """
     columns = list(columns)
     found = {}
     for place, column in enumerate(columns):
@@ -65,6 +69,8 @@ def interval_columns(columns: Iterable[str]) -> dict[str, tuple[str, str]]:
             found[columns[place - 1]] = ("low", "high")
         elif column.endswith("_low") and column[:-4] in columns:
             found[column[:-4]] = (column, f"{column[:-4]}_high")
+        elif column.endswith("_low") and place and columns[place - 1].startswith(column[:-3]):
+            found[columns[place - 1]] = (column, f"{column[:-4]}_high")
     return {column: ends for column, ends in found.items() if set(ends) <= set(columns)}
 
 

@@ -69,6 +69,12 @@ def heading(name: str) -> str:
     return words[0].upper() + words[1:]
 
 
+def own_words(caption: str, title: str) -> str:
+    """A caption without the number that its heading has already."""
+    words = caption.removeprefix(f"{title}: ")
+    return words[:1].upper() + words[1:]
+
+
 def entry_view(
     entry: Mapping[str, Any], results: Path, receipts: pd.DataFrame, claims: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
@@ -78,8 +84,9 @@ def entry_view(
     csv = results / family / f"{name}.csv"
     numbers = pd.read_csv(csv)
     shown = {
-        **{key: entry[key] for key in ("name", "family", "kind", "caption")},
+        **{key: entry[key] for key in ("name", "family", "kind")},
         "heading": heading(name),
+        "caption": own_words(entry["caption"], heading(name)),
         "csv": f"{results.name}/{family}/{name}.csv",
         "download": data_uri(csv, "text/csv") if csv.stat().st_size <= LARGEST_CSV else "",
         "claims": [claim for claim in claims if claim["figure_or_table"] == name],
