@@ -121,9 +121,9 @@ def test_snakemake_s_own_report_has_every_table_and_figure_with_its_caption(fini
 # In a browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium():
-    """A headless Chromium of the system."""
+    """A headless Chromium of the system, looked for before the workflow runs."""
     executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if executable is None:
         message = "no chromium is installed (apt-get install chromium)"
@@ -187,7 +187,6 @@ def opened(chromium, page_file, request):
     """The page, and everything that went wrong or left it."""
     width, scheme = getattr(request, "param", (1280, "light"))
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    context.set_default_timeout(120_000)
     page = context.new_page()
     page.set_default_timeout(120_000)  # a busy machine is no failure
     page.trouble = []
