@@ -151,7 +151,7 @@ def test_jobs_come_from_snakemakes_records_and_times_from_benchmarks(tmp_path):
 
 def test_a_run_that_failed_or_goes_on_is_refused(tmp_path):
     record(tmp_path, "results/a", [], ["logs/a.log"], 1, 2)
-    with pytest.raises(KratosError, match=r"no record of results/summary\.txt: name a finished run"):
+    with pytest.raises(KratosError, match=r"no record of results/summary\.txt: name the folder of a finished run"):
         read_run(tmp_path, "results/summary.txt")
     record(tmp_path, "results/b", [], ["logs/b.log"], 1, None, incomplete=True)
     with pytest.raises(KratosError, match="has not ended"):

@@ -18,6 +18,7 @@ from kratos.models import batches, classifier
 from kratos.models.base import CellModel, apply_in_batches
 from kratos.models.batches import MemoryCells, StoredCells
 from kratos.models.classifier import fit
+from kratos.threads import one_thread
 
 CPU = torch.device("cpu")
 SMALL = {"hidden": [16, 8], "learning_rate": 0.01, "batch_size": 16, "device": "cpu"}
@@ -114,6 +115,7 @@ def test_many_buffers_train_as_well_as_memory(stored, planted_cells, monkeypatch
     assert record["loss"][-1] < 0.1
 
 
+@one_thread()
 def test_cells_in_memory_train_as_a_plain_loop_does(planted_cells):
     """The published path: weights drawn first, then a permutation of the training cells per epoch, one generator."""
     model, record = fit(planted_cells, seed=8, epochs=3, scaling="minmax", **SMALL)
