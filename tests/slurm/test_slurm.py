@@ -108,7 +108,7 @@ def test_a_job_asks_for_what_its_rule_names(finished_demo, cluster):
 
 
 def test_short_jobs_share_jobs_of_the_queue(finished_demo, cluster):
-    """Rankings and their evaluations are one job, tables and figure another, the page a third; the summary takes none."""
+    """Rankings and their evaluations are one job, tables and figure another, the page a third; summary none."""
     jobs = cluster.jobs(finished_demo)
     assert {state for _, state, *_ in jobs} == {"COMPLETED"}
     assert len(jobs) == 6, jobs
