@@ -71,7 +71,7 @@ def run_step(step: str, folder: Path, options: argparse.Namespace) -> None:
     if step == "cells":
         import cells as script
 
-        spec = {"loader": "h5ad_large", "params": {"path": str(folder / "counts.h5ad")}, "expect": {}, "split": {}}
+        spec = {"loader": "h5ad", "params": {"path": str(folder / "counts.h5ad")}, "expect": {}, "split": {}}
         script.main("simulated", spec, [], cells)
     elif step == "train":
         import train as script

@@ -11,9 +11,12 @@ from scipy import sparse
 from kratos.cells import check_names, check_values, first_entry
 from kratos.datasets._counts import log_normalize, whole_counts
 from kratos.errors import KratosError
+from kratos.matrices import on_disk, row_blocks, row_sums
+from kratos.stored import SomeRows, stored_matrix, unnamed_file, write_block
 
 Values = Literal["auto", "counts", "lognorm"]
 
+NEITHER = "X must hold counts or log-normalised values, not scaled ones"
 LARGEST_LOG = 30.0
 """No log-normalised value is as large (e**30 counts): larger fractional values were never log-transformed."""
 
@@ -25,7 +28,7 @@ class Expression:
     Attributes
     ----------
     x
-        Log-normalised values (n, p), float32, CSR or dense.
+        Log-normalised values (n, p), float32, CSR or dense; on disk where the matrix was.
     counts
         Counts (n, p), CSR float32, where the matrix held them.
     said
@@ -33,7 +36,7 @@ class Expression:
     """
 
     x: Any
-    counts: sparse.csr_matrix | None
+    counts: Any
     said: str
 
 
@@ -45,7 +48,8 @@ def log_normalised(adata: ad.AnnData, matrix: Any, values: Values, name: str) ->
     adata
         Its cell and gene names are used in messages.
     matrix
-        Cells × genes, dense or sparse.
+        Cells × genes, dense or sparse. One on disk is read a block at a time, and what becomes of it is written to a
+        temporary file without a name (in the folder that TMPDIR names) that is gone when the process ends.
     values
         ``counts`` (each cell is scaled to 10,000 counts, then log(1 + x)), ``lognorm`` (taken as they are), or
         ``auto``: counts where all values are whole numbers.
@@ -59,23 +63,45 @@ def log_normalised(adata: ad.AnnData, matrix: Any, values: Values, name: str) ->
     """
     if values not in ("auto", "counts", "lognorm"):
         raise KratosError(f"{name}: values is {values!r}; choose one of auto, counts, lognorm")
-    check_values(adata, matrix, name, "X must hold counts or log-normalised values, not scaled ones")
-    fraction = first_entry(matrix, lambda x: x != np.rint(x))
+    fraction = first_entry(matrix, lambda x: x != np.rint(x)) if values == "auto" else None
     if values == "counts" or (values == "auto" and fraction is None):
-        counts = whole_counts(adata, matrix, name)
         known = "as told" if values == "counts" else "detected: all values are whole numbers"
-        return Expression(
-            log_normalize(counts), counts, f"counts ({known}), scaled to 10,000 per cell, then log(1 + x)"
-        )
+        said = f"counts ({known}), scaled to 10,000 per cell, then log(1 + x)"
+        to_layers = _counts
+    else:
+        known = f"detected: there are fractions, the first is {fraction[2]:.6g}" if fraction else "as told"
+        said = f"log-normalised values ({known}), taken as they are"
+        to_layers = _checked_logarithms if fraction else _logarithms
+    if not on_disk(matrix):
+        layers = to_layers(adata, matrix, name)
+        return Expression(layers["X"], layers.get("layers/counts"), said)
+    file = unnamed_file()
+    for start, block in row_blocks(matrix):
+        for key, layer in to_layers(adata[start : start + block.shape[0]], block, name).items():
+            write_block(file, key, layer, compression="lzf")
+    return Expression(*(stored_matrix(file, key) if key in file else None for key in ("X", "layers/counts")), said)
+
+
+def _counts(adata: ad.AnnData, matrix: Any, name: str) -> dict[str, Any]:
+    check_values(adata, matrix, name, NEITHER)
+    counts = whole_counts(adata, matrix, name)
+    return {"X": log_normalize(counts), "layers/counts": counts}
+
+
+def _logarithms(adata: ad.AnnData, matrix: Any, name: str) -> dict[str, Any]:
+    check_values(adata, matrix, name, NEITHER)
+    return {"X": (sparse.csr_matrix(matrix) if sparse.issparse(matrix) else np.asarray(matrix)).astype(np.float32)}
+
+
+def _checked_logarithms(adata: ad.AnnData, matrix: Any, name: str) -> dict[str, Any]:
+    layers = _logarithms(adata, matrix, name)
     large = first_entry(matrix, lambda x: x > LARGEST_LOG)
-    if values == "auto" and large:
+    if large:
         raise KratosError(
             f"{name}: the value {large[2]:g} of cell {adata.obs_names[large[0]]!r}, gene {adata.var_names[large[1]]!r} "
             "is neither a count (other values are fractions) nor a logarithm; give counts, or set `values: lognorm`"
         )
-    known = "as told" if values == "lognorm" else f"detected: there are fractions, the first is {fraction[2]:.6g}"
-    x = (sparse.csr_matrix(matrix) if sparse.issparse(matrix) else np.asarray(matrix)).astype(np.float32)
-    return Expression(x, None, f"log-normalised values ({known}), taken as they are")
+    return layers
 
 
 def labelled_cells(user: ad.AnnData, label: str, values: Values, name: str, matrix: Any = None) -> ad.AnnData:
@@ -119,12 +145,16 @@ def labelled_cells(user: ad.AnnData, label: str, values: Values, name: str, matr
         ),
         var=pd.DataFrame(index=user.var_names.astype(str)),
     )
-    found = log_normalised(names, matrix if labelled.all() else matrix[labelled], values, name)
+    if not labelled.any():
+        raise KratosError(f"{name}: no cell has a value in obs[{label!r}]; set `label` to the column of cell types")
+    if not labelled.all():
+        matrix = SomeRows(matrix, np.flatnonzero(labelled)) if on_disk(matrix) else matrix[labelled]
+    found = log_normalised(names, matrix, values, name)
     adata = ad.AnnData(found.x, obs=names.obs, var=names.var)
     adata.uns["values"] = found.said
     adata.uns["cells_without_label"] = int((~labelled).sum())
-    adata.uns["cells_without_counts"] = int((np.asarray(found.x.sum(axis=1)).ravel() == 0).sum())
+    adata.uns["cells_without_counts"] = int((row_sums(found.x) == 0).sum())
     if found.counts is not None:
         adata.layers["counts"] = found.counts
-        adata.obs["total_counts"] = np.asarray(found.counts.sum(axis=1, dtype=np.float64)).ravel().astype(np.int64)
+        adata.obs["total_counts"] = row_sums(found.counts).astype(np.int64)
     return adata

@@ -12,6 +12,7 @@ from anndata.io import read_elem, sparse_dataset
 from scipy import sparse
 
 from kratos.errors import KratosError
+from kratos.stored import ON_DISK_ABOVE, dense_bytes_of, stored_matrix
 
 BLOCK_VALUES = 2**25
 """Values of a dense matrix that are read at once."""
@@ -53,8 +54,9 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0]
 
 
-def read_matrix_of(path: str | Path, layer: str = "X") -> ad.AnnData:
-    """Read ``obs``, the gene names and one matrix of an h5ad file, and nothing else of it.
+@contextmanager
+def matrix_of(path: str | Path, layer: str = "X", on_disk_above: int = ON_DISK_ABOVE) -> Iterator[ad.AnnData]:
+    """Open an h5ad file and read ``obs``, the gene names and one matrix, nothing else of it; close it after the block.
 
     Parameters
     ----------
@@ -62,32 +64,46 @@ def read_matrix_of(path: str | Path, layer: str = "X") -> ad.AnnData:
         The file. Its other layers, projections and graphs are not read; a dense matrix is read in blocks.
     layer
         ``X``, ``raw`` (``raw.X`` with its own genes), or the name of a layer.
+    on_disk_above
+        Bytes of the matrix as dense float32 above which it stays on disk.
 
-    Returns
-    -------
+    Yields
+    ------
     anndata.AnnData
-        Cells × genes. ``X`` is CSR where the file has a sparse matrix, or a dense one with mostly zeros.
+        Cells × genes. ``X`` is CSR where the file has a sparse matrix, or a dense one with mostly zeros; or a matrix
+        on disk, unless it is stored by genes (CSC): no block of cells can be read of that, so it is read whole.
 
     Raises
     ------
     KratosError
         For a file that cannot be read, and a layer that it does not have (naming those it has).
     """
-    with whole_h5ad(path) as path, h5py.File(path, "r") as file:
-        if "encoding-type" not in file["obs"].attrs:
-            raise KratosError(
-                f"{path} was written by anndata before 0.7; write it again with a current version: "
-                "anndata.read_h5ad(path).write_h5ad(path)"
-            )
-        place, genes = {"X": ("X", "var"), "raw": ("raw/X", "raw/var")}.get(layer, (f"layers/{layer}", "var"))
-        if place not in file or file[place].attrs.get("encoding-type") == "null":
-            found = [name for name, key in (("X", "X"), ("raw", "raw/X")) if key in file]
-            found += list(file.get("layers", {}))
-            raise KratosError(
-                f"{path}: {layer} is empty or missing (the file has: {', '.join(found) or 'no matrix'}); "
-                "set `layer` to the one with counts or log-normalised values"
-            )
-        return ad.AnnData(X=_matrix(file[place]), obs=read_elem(file["obs"]), var=read_elem(file[genes])[[]])
+    with whole_h5ad(path) as path:
+        file = h5py.File(path, "r")
+    with file:
+        with whole_h5ad(path):
+            adata = _read_matrix(file, path, layer, on_disk_above)
+        yield adata
+
+
+def _read_matrix(file: h5py.File, path: Path, layer: str, on_disk_above: int) -> ad.AnnData:
+    if "encoding-type" not in file["obs"].attrs:
+        raise KratosError(
+            f"{path} was written by anndata before 0.7; write it again with a current version: "
+            "anndata.read_h5ad(path).write_h5ad(path)"
+        )
+    place, genes = {"X": ("X", "var"), "raw": ("raw/X", "raw/var")}.get(layer, (f"layers/{layer}", "var"))
+    if place not in file or file[place].attrs.get("encoding-type") == "null":
+        found = [name for name, key in (("X", "X"), ("raw", "raw/X")) if key in file]
+        found += list(file.get("layers", {}))
+        raise KratosError(
+            f"{path}: {layer} is empty or missing (the file has: {', '.join(found) or 'no matrix'}); "
+            "set `layer` to the one with counts or log-normalised values"
+        )
+    matrix, obs, var = file[place], read_elem(file["obs"]), read_elem(file[genes])[[]]
+    if dense_bytes_of(matrix) > on_disk_above and matrix.attrs.get("encoding-type") != "csc_matrix":
+        return ad.AnnData(X=stored_matrix(file, place), obs=obs, var=var)
+    return ad.AnnData(X=_matrix(matrix), obs=obs, var=var)
 
 
 def _matrix(stored: Any) -> Any:

@@ -33,3 +33,8 @@ def row_blocks(x: Any, rows: int = ROWS) -> Iterator[tuple[int, Any]]:
         return
     for start in range(0, x.shape[0], rows):
         yield start, x[start : start + rows]
+
+
+def row_sums(x: Any) -> np.ndarray:
+    """Sums over the columns of a matrix (n, p) in memory or on disk, (n,) float64."""
+    return np.concatenate([np.asarray(rows.sum(axis=1, dtype=np.float64)).ravel() for _, rows in row_blocks(x)])

@@ -1,5 +1,6 @@
 """Matrices that stay in their HDF5 file: read and written in blocks of rows, since they are too large for memory."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,19 @@ ON_DISK_ABOVE = 2**29
 CHUNK = 2**15
 
 
+def dense_bytes_of(matrix: h5py.Dataset | h5py.Group) -> int:
+    """Size of a matrix in an h5ad file, dense or sparse, as dense float32."""
+    shape = matrix.shape if isinstance(matrix, h5py.Dataset) else matrix.attrs["shape"]
+    return 4 * int(shape[0]) * int(shape[1])
+
+
 def dense_bytes(path: str | Path) -> int:
     """Size of X of an h5ad file as dense float32; 0 where there is no such matrix to be found."""
     try:
         with h5py.File(path, "r") as file:
-            shape = file["X"].shape if isinstance(file["X"], h5py.Dataset) else file["X"].attrs["shape"]
+            return dense_bytes_of(file["X"])
     except (OSError, KeyError):
         return 0
-    return 4 * int(shape[0]) * int(shape[1])
 
 
 def stored_matrix(file: h5py.File, key: str) -> Any:
@@ -44,6 +50,32 @@ def stored_matrix(file: h5py.File, key: str) -> Any:
             "store it as CSR (adata.X = adata.X.tocsr())"
         )
     return ad.io.sparse_dataset(matrix)
+
+
+class SomeRows:
+    """Rows of a matrix on disk, in ascending order, of which slices can be taken.
+
+    Attributes
+    ----------
+    shape
+        Rows and columns.
+    """
+
+    def __init__(self, matrix: Any, rows: np.ndarray) -> None:
+        self.shape = (len(rows), matrix.shape[1])
+        self._matrix, self._rows = matrix, rows
+
+    def __getitem__(self, chosen: slice) -> Any:
+        """The rows, dense or sparse."""
+        rows = self._rows[chosen]
+        # Rows between them are read as well, for a list of single rows is read far more slowly.
+        return self._matrix[rows[0] : rows[-1] + 1][rows - rows[0]] if len(rows) else self._matrix[0:0]
+
+
+def unnamed_file() -> h5py.File:
+    """An HDF5 file to write, in the folder that TMPDIR names, whose room is free again when the process ends."""
+    with tempfile.TemporaryDirectory(prefix="kratos-") as folder:
+        return h5py.File(Path(folder) / "cells.h5", "w")
 
 
 def set_apart(adata: ad.AnnData) -> tuple[ad.AnnData, dict[str, Any]]:

@@ -244,10 +244,8 @@ def test_figures_have_the_numbers_that_they_draw_beside_them(finished, areas):
 
 
 def test_limits_of_the_config_reach_the_rules_and_their_results_state_them(new_workflow):
-    """On the same cells, brought by the loader for files that are too large for memory."""
     workflow = new_workflow("sampled")
     config = copy.deepcopy(workflow.config)
-    config["datasets"]["planted"]["loader"] = "h5ad_large"
     config |= {"maximum_cells_per_type": 30, "clustering": {"silhouette_cells": 50}}
     config["auroc"]["maximum_cells_per_type"] = 20
     result = workflow.run("results/tables/panels.csv", "results/tables/clusters.csv", config=config)

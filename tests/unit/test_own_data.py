@@ -25,7 +25,7 @@ from kratos.evaluate.panels import grid_sizes
 from kratos.figures import projection
 from kratos.figures.style import paper_style, save_figure, shortened
 from kratos.files import atomic_path, write_json
-from kratos.h5ad_files import read_matrix_of
+from kratos.h5ad_files import matrix_of
 from kratos.markers import methods
 from kratos.rank.order import ranking_rows
 from kratos.tables import small_panels
@@ -80,7 +80,8 @@ class TestMatrix:
         monkeypatch.setattr("kratos.h5ad_files.BLOCK_VALUES", 20)
         table = np.random.default_rng(0).poisson(0.3, (50, 6)).astype(np.float32)
         ad.AnnData(storage(table)).write_h5ad(tmp_path / "x.h5ad")
-        found = read_matrix_of(tmp_path / "x.h5ad").X
+        with matrix_of(tmp_path / "x.h5ad") as user:
+            found = user.X
         assert sparse.issparse(found)  # mostly zeros
         np.testing.assert_array_equal(found.toarray(), table)
 

@@ -8,7 +8,7 @@ import anndata as ad
 
 from kratos.datasets._files import pick
 from kratos.expression import labelled_cells
-from kratos.h5ad_files import read_matrix_of
+from kratos.h5ad_files import matrix_of
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,8 @@ def load(
         as it is), or ``auto``: counts where all values are whole numbers.
     layer
         The matrix: ``X``, ``raw`` (``raw.X`` with its genes), or the name of a layer. Nothing else of the file is
-        read, and a dense matrix in blocks, so that a large file needs little more memory than this matrix.
+        read. Where it would take more than 0.5 GiB as a dense matrix, it is read a block of cells at a time and the
+        result stays on disk, in the folder that TMPDIR names, unless it is stored by genes (CSC).
 
     Returns
     -------
@@ -53,7 +54,8 @@ def load(
     """
     if path is None:
         path = next(iter(files.values())) if files and len(files) == 1 else pick(files or {}, "h5ad")
-    adata = labelled_cells(read_matrix_of(path, layer), label, values, str(path))
+    with matrix_of(path, layer) as user:
+        adata = labelled_cells(user, label, values, str(path))
     log.info("%s holds %s", layer, adata.uns["values"])
     for key, what in (("cells_without_label", f"no {label} and are dropped"), ("cells_without_counts", "only zeros")):
         if adata.uns[key]:
