@@ -113,8 +113,9 @@ def on_cluster(cluster, new_workflow):
     def make(name):
         workflow = new_workflow(name)
         workflow.options = ["--workflow-profile", "profiles/slurm", "--slurm-no-account"]
-        # This cluster keeps no accounts, and its jobs take seconds.
+        # This cluster keeps no accounts, its jobs take seconds, and its files are on a disk of this machine.
         workflow.options += ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"]
+        workflow.options += ["--latency-wait", "5"]
         workflow.variables, workflow.timeout = cluster.variables, PATIENCE
         return workflow
 
