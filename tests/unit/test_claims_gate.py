@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,8 +13,10 @@ from sklearn.metrics import silhouette_score
 import check_claims
 import describe_claims
 from kratos.claims.changes import verdict_changes
-from kratos.claims.ledger import COLUMNS
+from kratos.claims.definitions import decided_by, read_claims
+from kratos.claims.ledger import COLUMNS, make_ledger
 from kratos.claims.overview import number, overview
+from kratos.config import read_schema
 from kratos.errors import KratosError
 from kratos.tables import projection_silhouette
 
@@ -97,6 +100,63 @@ def test_a_ledger_that_is_not_there_is_named_with_its_remedy(files, capsys):
     files[0].unlink()
     assert check(files) == 1
     assert "claims.csv is not there: make it with `snakemake" in capsys.readouterr().err
+
+
+DATASETS = {"results/simulated/cells.h5ad": (500, 140), "results/mnist/cells.h5ad": (5, 784)}
+
+
+@pytest.fixture
+def partial_run(tmp_path):
+    """The cells of two data sets, and a ledger of what they decide."""
+    for name, (n, p) in DATASETS.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        roles = np.repeat(["causal", "dependent", "noise"], [20, 20, p - 40])
+        adata = ad.AnnData(
+            np.zeros((n, p), dtype=np.float32), var=pd.DataFrame({"role": roles}, index=map(str, range(p)))
+        )
+        adata.obs["cell_type"] = pd.Categorical(np.resize(["1", "2", "3", "4", "5"], n))
+        adata.write_h5ad(path)
+    committed = tmp_path / "committed.csv"
+    claims = read_claims(check_claims.CLAIMS, read_schema(check_claims.SCHEMA))
+    make_ledger(decided_by(claims, [*DATASETS]), tmp_path).to_csv(committed, index=False)
+    return tmp_path, committed
+
+
+def check_part(partial_run, *files):
+    folder, committed = partial_run
+    return check_claims.main(["unused", str(committed), "--folder", str(folder), "--files", *files])
+
+
+def test_files_of_a_part_of_the_run_decide_their_claims(partial_run, capsys):
+    assert check_part(partial_run, *DATASETS) == 0
+    written = pd.read_csv(partial_run[1]).set_index("id")
+    assert set(written.loc[written["source"].notna(), "source"]) == set(DATASETS)
+    # Claims without a file are judged as well: they are not testable.
+    assert (written.loc[written["source"].isna(), "verdict"] == "not testable").all()
+    assert len(written) > 7
+    # Fewer files decide fewer claims, and the others are not compared.
+    capsys.readouterr()
+    assert check_part(partial_run, "results/mnist/cells.h5ad") == 0
+    assert f"0 of {1 + written['source'].isna().sum()} claims differ" in capsys.readouterr().out
+
+
+def test_a_verdict_that_a_part_of_the_run_changes_fails(partial_run, capsys):
+    committed = partial_run[1]
+    changed = pd.read_csv(committed)
+    name = changed.loc[changed["verdict"] == "reproduced", "id"].iloc[0]
+    changed.loc[changed["id"] == name, "verdict"] = "not reproduced"
+    pd.concat([changed, ledger(gone="reproduced")]).to_csv(committed, index=False)
+    assert check_part(partial_run, *DATASETS) == 1
+    shown = capsys.readouterr().out
+    assert {line.split()[0] for line in shown.splitlines()[1:3]} == {name, "gone"}
+
+
+def test_a_file_that_is_missing_or_decides_nothing_is_an_error(partial_run, capsys):
+    assert check_part(partial_run, "results/tables/tabel1.csv") == 1
+    assert "no claim is computed from results/tables/tabel1.csv" in capsys.readouterr().err
+    assert check_part(partial_run, "results/tables/table1.csv") == 1
+    assert "table1.csv" in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------------------------------------------------------

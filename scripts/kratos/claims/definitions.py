@@ -113,6 +113,20 @@ def claim_files(claims: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(file for claim in claims.values() for file in files_of(claim)))
 
 
+def decided_by(claims: Mapping[str, Mapping[str, Any]], files: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """Claims that are computed from these result files alone, or from none.
+
+    Raises
+    ------
+    KratosError
+        For a file that no claim names.
+    """
+    unknown = sorted(set(files) - set(claim_files(claims)))
+    if unknown:
+        raise KratosError(f"no claim is computed from {unknown[0]}: leave it out, or correct its name")
+    return {name: claim for name, claim in claims.items() if set(files_of(claim)) <= set(files)}
+
+
 def listed(side: Any) -> list[Mapping[str, Any]]:
     return side if isinstance(side, list) else [side]
 
