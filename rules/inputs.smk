@@ -54,7 +54,14 @@ def claims_results():
     return "results/claims.csv" if CLAIMS else []
 
 
-def measured_deviations():
+def shown_deviations():
+    """The deviation ledger for the report page: the run's own, or the committed one."""
+    if config["deviations"]:
+        return "results/tables/deviations.csv"
+    return str(PROJECT / config["measured_deviations"]) if config["measured_deviations"] else []
+
+
+def deviations_with_numbers():
     """The deviations that have numbers, and the data sets that each compares."""
     entries = {name: entry for name, entry in config["deviations"].items() if entry["set"] or entry.get("cells")}
     return [(entry, compared(config, name)) for name, entry in entries.items()]
@@ -63,7 +70,7 @@ def measured_deviations():
 def deviation_rows(wildcards):
     """What the ledger is read from, by what is shown."""
     files = {shown: {} for shown in SHOWN}
-    for entry, datasets in measured_deviations():
+    for entry, datasets in deviations_with_numbers():
         for shown in entry["shows"]:
             for dataset in datasets:
                 seeds = seeds_of(dataset, "panels")
@@ -73,7 +80,7 @@ def deviation_rows(wildcards):
 
 
 def deviation_cells(wildcards):
-    datasets = {dataset for _, compared_datasets in measured_deviations() for dataset in compared_datasets}
+    datasets = {dataset for _, compared_datasets in deviations_with_numbers() for dataset in compared_datasets}
     return collect("results/{dataset}/cells.h5ad", dataset=sorted(datasets))
 
 

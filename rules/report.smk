@@ -40,6 +40,7 @@ rule report_page:
         cells=all_cells,
         training=training_files(),
         claims=claims_results(),
+        deviations=shown_deviations(),
         receipts=RECEIPTS["receipts"],
         versions=RECEIPTS["versions"],
     output:

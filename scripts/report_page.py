@@ -20,14 +20,13 @@ def main(
 ) -> None:
     """Write the page; `entries` are the tables and figures to show, `inputs` the files of the rule's input."""
     results = Path(output).parent.parent
-    ledgers = [table for table in inputs["tables"] if Path(table).name == "deviations.csv"]
     html = page(
         entries,
         config,
         results=results,
         cells=inputs["cells"],
         claims=inputs["claims"] or None,
-        deviations=ledgers[0] if ledgers else None,
+        deviations=inputs["deviations"] or None,
         receipts=inputs["receipts"],
         versions=inputs["versions"],
     )
@@ -39,5 +38,5 @@ def main(
 if "snakemake" in globals():
     smk = globals()["snakemake"]
     with job(smk.log[0], smk.threads):
-        names = ("tables", "cells", "claims", "receipts", "versions")
+        names = ("cells", "claims", "deviations", "receipts", "versions")
         main(smk.params.entries, smk.params.config, {name: smk.input.get(name) for name in names}, smk.output[0])

@@ -91,7 +91,7 @@ def test_the_workflow_tests_own_configuration_is_right(project, schema):
             "zzz",
             1,
             "config: unknown key 'zzz' in the top level: choose one of auroc, claims, clustering, datasets, "
-            "deviations, explainers, figures, grids, maximum_cells_per_type, methods, mirror, models, ",
+            "deviations, explainers, figures, grids, maximum_cells_per_type, ",
         ),
         ("auroc/drawz", 3, "config: unknown key 'drawz' in auroc: did you mean 'draws'?"),
         ("datasets/small/titel", "x", "config: unknown key 'titel' in datasets.small: did you mean 'title'?"),

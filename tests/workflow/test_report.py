@@ -169,13 +169,13 @@ def page_file(finished, tmp_path_factory):
         for name in names
     ]
     inputs = {
-        "tables": [*(f"results/tables/{name}.csv" for name in TABLES), "deviations.csv"],
         "cells": ["results/planted/cells.h5ad"],
         "claims": "claims.csv",
+        "deviations": "deviations.csv",
         "receipts": "results/receipts/receipts.csv",
         "versions": "results/receipts/versions.csv",
     }
-    config = {"datasets": finished.config["datasets"]}
+    config = {"datasets": finished.config["datasets"], "measured_deviations": "golden/deviations.csv"}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         report_page.main(entries, config, inputs, "results/report/index.html")
@@ -247,6 +247,9 @@ def test_a_claim_stands_with_its_figure(opened):
 @BROWSER
 def test_tables_are_sorted_by_their_numbers_with_the_keyboard(opened):
     header = opened.locator("#deviations th", has_text="difference")
+    assert "Not measured by this run, but by make deviations (golden/deviations.csv)" in opened.inner_text(
+        "#deviations"
+    )
     first = opened.locator("#deviations tbody tr").first
     header.locator("button").focus()
     opened.keyboard.press("Enter")

@@ -129,7 +129,7 @@ def page(
     cells
         ``cells.h5ad`` of every data set.
     claims, deviations
-        The ledgers, where the run has them.
+        The ledgers, where the run has them; deviations also where the config names those of another run.
     receipts, versions
         From `kratos.receipts.receipt_rows`, as CSV.
     """
@@ -163,6 +163,7 @@ def page(
             claims=ledger,
             verdicts=[(v, icon, sum(claim["verdict"] == v for claim in ledger)) for v, icon in VERDICTS.items()],
             deviations=view(pd.read_csv(deviations)) if deviations else None,
+            deviations_of="" if config.get("deviations") else config.get("measured_deviations", ""),
             receipts=_receipts_view(rows),
             software=view(making.software(pd.read_csv(versions, dtype=str))),
             costs=view(making.cost_by_rule(rows)),
