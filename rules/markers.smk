@@ -18,6 +18,7 @@ rule markers:
         runtime=15,
     params:
         minimum_cells=minimum_cells,
+        maximum_cells=config["maximum_cells_per_type"],
     script:
         "../scripts/markers.py"
 

@@ -7,27 +7,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kratos.cells import read_cells
+from kratos.cells import open_cells
 from kratos.job import job
 from kratos.markers.assemble import about, add_model, add_projections, add_rankings, write_markers
+from kratos.sample import in_memory
+from kratos.seeds import derive_seed
 
 log = logging.getLogger(__name__)
 
 
-def main(cells: str, files: dict[str, Any], minimum_cells: int, output: str) -> None:
+def main(
+    cells: str, files: dict[str, Any], minimum_cells: int, maximum_cells: int, identity: dict[str, Any], output: str
+) -> None:
     """Write markers.h5ad.
 
     `files` has the lists rankings (named by their method) and embeddings (in a folder named by their model), and
-    projections, one file.
+    projections, one file. Of many cells, those are taken that were projected. `identity` has dataset and seed.
     """
-    adata = read_cells(cells)
+    whole = open_cells(cells)
+    seed = derive_seed(identity["dataset"], "sample", identity["seed"])
+    sample = in_memory(whole, maximum_cells, seed=seed)
+    lines, adata = about(whole, minimum_cells, sample.adata.n_obs), sample.adata
     rankings = {Path(file).stem: pd.read_parquet(file) for file in files["rankings"]}
     keys, notes = add_rankings(adata, rankings)
     for file in files["embeddings"]:
         with np.load(file, allow_pickle=False) as stored:
-            add_model(adata, Path(file).parent.name, stored, sorted(adata.obs["cell_type"].unique()))
+            own = {"latent": stored["latent"][sample.rows], "group": stored["group"][sample.rows]}
+            own["group_type"] = stored["group_type"]
+            add_model(adata, Path(file).parent.name, own, sorted(adata.obs["cell_type"].unique()))
     add_projections(adata, pd.read_parquet(files["projections"]))
-    lines = [*about(adata, minimum_cells), *(f"{note[0].upper()}{note[1:]}." for note in notes)]
+    lines += [f"{note[0].upper()}{note[1:]}." for note in notes]
     for line in lines:
         log.info("%s", line)
     write_markers(adata, output, {"about": lines, "methods": list(keys), "keys": list(keys.values())})
@@ -44,5 +53,7 @@ if "snakemake" in globals():
                 "projections": smk.input.projections,
             },
             smk.params.minimum_cells,
+            smk.params.maximum_cells,
+            {"dataset": smk.wildcards.dataset, "seed": int(smk.wildcards.seed)},
             smk.output[0],
         )

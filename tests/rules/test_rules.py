@@ -14,6 +14,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
 
 from kratos.files import read_json
+from kratos.matrices import to_dense
 from kratos.models.base import load_model
 from kratos.seeds import derive_seed
 
@@ -248,7 +249,8 @@ def test_limits_of_the_config_reach_the_rules_and_their_results_state_them(new_w
     config = copy.deepcopy(workflow.config)
     config |= {"maximum_cells_per_type": 30, "clustering": {"silhouette_cells": 50}}
     config["auroc"]["maximum_cells_per_type"] = 20
-    result = workflow.run("results/tables/panels.csv", "results/tables/clusters.csv", config=config)
+    wanted = ["results/tables/panels.csv", "results/tables/clusters.csv", "results/planted/0/markers.html"]
+    result = workflow.run(*wanted, config=config)
     assert result.returncode == 0, result.stdout[-4000:]
     for path, used in (("rankings", 93), ("auroc", 63)):
         rows = pd.read_parquet(workflow.path("planted", "0", path, "net_ig.parquet"))
@@ -259,3 +261,15 @@ def test_limits_of_the_config_reach_the_rules_and_their_results_state_them(new_w
         assert set(notes) == {f"Planted markers: {used} of 120 cells, drawn at random"}
     log = (workflow.folder / "logs" / "planted" / "0" / "auroc" / "net_ig.log").read_text(encoding="utf-8")
     assert "63 of 120 cells: at most 20 of a type, drawn at random" in log
+    # The marker file has the projected cells with their part of the embedding; the sizes are those of all cells.
+    found = ad.read_h5ad(workflow.path("planted", "0", "markers.h5ad"))
+    assert found.n_obs == 93
+    cells = ad.read_h5ad(workflow.path("planted", "cells.h5ad"))
+    rows = cells.obs_names.get_indexer(found.obs_names)
+    np.testing.assert_array_equal(to_dense(found.X), to_dense(cells.X[rows]))
+    with np.load(workflow.path("planted", "0", "net", "embedding.npz")) as stored:
+        np.testing.assert_array_equal(found.obsm["X_net"], stored["latent"][rows])
+    assert np.isfinite(found.obsm["X_tsne"]).all()
+    page = workflow.path("planted", "0", "markers.html").read_text(encoding="utf-8")
+    assert "120 cells, 60 genes, 4 cell types." in page
+    assert "Shown and in the file are 93 of them, drawn at random within each type." in page

@@ -94,7 +94,7 @@ def test_any_cells_are_ranked_and_evaluated_or_refused_in_a_sentence(user, metho
     assert areas.loc[areas["note"] == "", "value"].between(0, 1).all()
     correlations = redundancy_rows(cells, ranking, sizes, minimum_cells=2, cells="all", diagonal=False)
     assert correlations["value"].dropna().between(-1.000001, 1.000001).all()
-    assert f"{cells.n_obs:,} cells" in about(cells, 2)[0]
+    assert f"{cells.n_obs:,} cells" in about(cells, 2, cells.n_obs)[0]
     try:
         keys, _ = add_rankings(cells, {"own": ranking})
     except KratosError as error:

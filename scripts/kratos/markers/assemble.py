@@ -94,10 +94,22 @@ def add_projections(adata: ad.AnnData, rows: pd.DataFrame) -> None:
         adata.obsm[key] = own.set_index("cell").loc[adata.obs_names, ["x", "y"]].to_numpy()
 
 
-def about(adata: ad.AnnData, minimum_cells: int) -> list[str]:
-    """Sentences about the cells: sizes, what the matrix held, what was dropped, which types are not evaluated."""
+def about(adata: ad.AnnData, minimum_cells: int, shown: int) -> list[str]:
+    """Sentences about the cells: sizes, what the matrix held, what was dropped, which types are not evaluated.
+
+    Parameters
+    ----------
+    adata
+        All cells.
+    minimum_cells
+        Types with fewer are not evaluated.
+    shown
+        Cells that the file has: all, or a sample.
+    """
     sizes = adata.obs["cell_type"].astype(str).value_counts()
     lines = [f"{adata.n_obs:,} cells, {adata.n_vars:,} genes, {len(sizes)} cell types."]
+    if shown < adata.n_obs:
+        lines.append(f"Shown and in the file are {shown:,} of them, drawn at random within each type.")
     if adata.uns.get("values"):
         lines.append(f"The file holds {adata.uns['values']}.")
     dropped, empty = int(adata.uns.get("cells_without_label", 0)), int(adata.uns.get("cells_without_counts", 0))
