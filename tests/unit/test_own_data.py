@@ -207,8 +207,11 @@ def odd(tmp_path):
         "embeddings": [str(tmp_path / "net" / "embedding.npz")],
         "projections": str(tmp_path / "projections.parquet"),
     }
-    markers.main(str(tmp_path / "cells.h5ad"), files, 5, str(tmp_path / "markers.h5ad"))
+    markers.main(str(tmp_path / "cells.h5ad"), files, 5, 0, OWN, str(tmp_path / "markers.h5ad"))
     return tmp_path
+
+
+OWN = {"dataset": "own", "seed": 0}
 
 
 class Page(HTMLParser):
@@ -286,13 +289,13 @@ class TestMarkers:
         nothing.to_parquet(odd / "rankings" / "first.parquet")
         files = {"rankings": [str(odd / "rankings" / f"{n}.parquet") for n in ("first", "second")], "embeddings": []}
         files["projections"] = str(odd / "projections.parquet")
-        markers.main(str(odd / "cells.h5ad"), files, 5, str(odd / "markers.h5ad"))
+        markers.main(str(odd / "cells.h5ad"), files, 5, 0, OWN, str(odd / "markers.h5ad"))
         found = ad.read_h5ad(odd / "markers.h5ad")
         assert found.uns["rank_genes_groups"]["params"]["method"] == "second"
         assert any("'first' ranks no gene of any type (all cells are alike)" in t for t in found.uns["kratos"]["about"])
         files["rankings"] = files["rankings"][:1]
         with pytest.raises(KratosError, match="no method ranks genes of one type against the rest"):
-            markers.main(str(odd / "cells.h5ad"), files, 5, str(odd / "markers.h5ad"))
+            markers.main(str(odd / "cells.h5ad"), files, 5, 0, OWN, str(odd / "markers.h5ad"))
 
 
 def test_numbers_of_genes_may_be_panel_sizes():

@@ -90,7 +90,7 @@ def evaluation_tables(rows: Mapping[str, pd.DataFrame], titles: Mapping[str, Map
         caption = (
             "Area under the ROC curve (AUROC) of a support vector machine that tells a type from the rest by its top "
             "genes; mean over types. Scored on test cells: genes were ranked, and the machine tuned, without them."
-        )
+        ) + _sampled(auroc)
         tables.append(_table("How well few genes tell a type", caption, small))
         tables += _by_type(auroc, titles)
     if len(redundancy):
@@ -98,6 +98,7 @@ def evaluation_tables(rows: Mapping[str, pd.DataFrame], titles: Mapping[str, Map
         wide = kept.pivot_table(index="method", columns="n_genes", values="value", sort=False)
         wide = wide[sorted(wide.columns)].rename(columns=lambda k: f"top {k}").rename(index=titles["methods"])
         caption = "Mean Pearson correlation between the top genes of a type in all cells; mean over types. Low is good."
+        caption += _sampled(redundancy)
         tables.append(_table("Redundancy of the top genes", caption, wide.rename_axis(columns=None).reset_index()))
     if len(rows["clustering"]):
         frame = clustering.tabulate(rows["clustering"], titles).drop(columns=["dataset", "seeds"])
@@ -107,6 +108,12 @@ def evaluation_tables(rows: Mapping[str, pd.DataFrame], titles: Mapping[str, Map
         )
         tables.append(_table("The model", caption, frame))
     return tables
+
+
+def _sampled(rows: pd.DataFrame) -> str:
+    """A sentence to add where the rows come from a sample of the cells."""
+    used, available = rows.iloc[0][["cells_used", "cells_available"]]
+    return f" On {used:,} of {available:,} cells, drawn at random within each type." if used < available else ""
 
 
 def _by_type(auroc: pd.DataFrame, titles: Mapping[str, Mapping[str, str]]) -> list[Table]:
