@@ -18,6 +18,7 @@ from kratos.markers.scanpy_format import rank_genes_groups
 from kratos.models.base import CellModel, load_model
 from kratos.models.prediction import AlignedCells, type_probabilities
 from kratos.plugins import plugin
+from kratos.sample import for_fitting, in_memory
 from kratos.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,8 @@ def rank_genes(
     Parameters
     ----------
     adata
-        Cells × genes (n, p) with counts or log-normalised values.
+        Cells × genes (n, p) with counts or log-normalised values. Of a backed AnnData the classifier reads all cells in
+        batches, and genes are ranked on at most 1,000 of each type, drawn at random.
     groupby
         Column of ``obs`` with the cell types (K); cells without one are left out.
     method
@@ -154,6 +156,7 @@ def rank_genes(
     if "ranker" in spec:
         if model is not None:
             raise KratosError(f"method '{method}' explains no model; leave out `model`")
+        cells = _ranked(cells, seed)
         ranking = plugin("rank", spec["ranker"]).rank(cells, seed=step_seed, **spec["params"])
     else:
         from kratos.explain.ranking import explain_types
@@ -164,6 +167,7 @@ def rank_genes(
             # The explanation changes the model's precision.
             fitted = load_model(model) if isinstance(model, str | Path) else copying.deepcopy(model)
             fitted.check_genes(list(cells.var_names))
+        cells = _ranked(cells, seed)
         ranking = explain_types(fitted, cells, spec["explainer"], spec["params"], seed=step_seed)
     column = adata.obs[groupby]
     present = set(cells.obs["cell_type"].astype(str))
@@ -264,10 +268,16 @@ def _cells(adata: AnnData, groupby: str, layer: str | None, values: Values) -> A
     return cells
 
 
+def _ranked(cells: AnnData, seed: int) -> AnnData:
+    """Cells that genes are ranked on: all, or a sample of each type where they are on disk."""
+    return in_memory(cells, 0, seed=derive_seed("tl", "sample", seed)).adata
+
+
 def _fit(cells: AnnData, name: str, spec: Mapping[str, Any], seed: int, device: str) -> CellModel:
     assign_split(cells)
     fit = plugin("models", spec["kind"]).fit
-    model, record = fit(cells, seed=derive_seed("tl", name, seed), device=device, **spec["params"])
+    fitted = for_fitting(cells, spec["kind"], seed=derive_seed("tl", "sample", seed)).adata
+    model, record = fit(fitted, seed=derive_seed("tl", name, seed), device=device, **spec["params"])
     accuracy = record.get("accuracy", {})
     log.info("trained in %.1f s; accuracy on test cells %.3f", record["seconds"], accuracy.get("test", np.nan))
     return model

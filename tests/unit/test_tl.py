@@ -1,8 +1,10 @@
 """kratos.tl in scanpy's manner: rankings that scanpy reads, new cells labelled, genes aligned by name."""
 
 import doctest
+import gc
 import subprocess
 import sys
+from functools import partial
 
 import anndata as ad
 import matplotlib as mpl
@@ -18,6 +20,7 @@ from kratos import tl
 from kratos.errors import KratosError
 from kratos.markers.methods import METHODS
 from kratos.models.base import save_model
+from kratos.sample import in_memory
 
 mpl.use("Agg")
 QUICK = {"epochs": 60, "batch_size": 16, "hidden": [32, 16], "learning_rate": 0.003}
@@ -260,3 +263,42 @@ def test_types_without_a_group_have_probability_0(linear_model):
     found = type_probabilities(fitted, AlignedCells(x, pd.Index(["g0", "g1", "g2"]), fitted))
     soft = np.exp(x[0]) / np.exp(x[0]).sum()
     np.testing.assert_allclose(found, [[soft[0] + soft[2], 0, soft[1]]], rtol=1e-5)
+
+
+# ------------------------------------------------------------------------------------------------------------------
+# Backed cells
+
+
+@pytest.fixture
+def backed(planted_counts, tmp_path):
+    """The planted counts, one cell without a type, in a file and opened without reading X."""
+    cells = planted_counts.copy()
+    cells.X = sparse.csr_matrix(cells.X)
+    cells.obs["cell_type"] = cells.obs["cell_type"].astype(object)
+    cells.obs.iloc[7, cells.obs.columns.get_loc("cell_type")] = None
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    adata = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
+    yield adata
+    adata.file.close()
+    gc.collect()
+
+
+@pytest.mark.parametrize("method", ["kratos_ig", "wilcoxon", "ace_ig"])
+def test_backed_cells_are_ranked_as_those_in_memory(backed, method):
+    params = {"epochs": 3} if method != "wilcoxon" else None
+    memory = backed.to_memory()
+    for adata in (memory, backed):
+        tl.rank_genes(adata, "cell_type", method=method, model_params=params)
+    of_memory, of_file = (sc.get.rank_genes_groups_df(adata, None) for adata in (memory, backed))
+    pd.testing.assert_frame_equal(of_file, of_memory)
+
+
+def test_of_many_backed_cells_a_sample_is_ranked_and_all_are_trained_on(backed, monkeypatch, caplog):
+    monkeypatch.setattr(tl, "in_memory", partial(in_memory, when_many=10))
+    caplog.set_level("INFO")
+    tl.rank_genes(backed, "cell_type", model_params={"epochs": 3})
+    assert "of 119 cells: at most 10 of a type" in caplog.text
+    tl.predict(backed, tl.train(backed, "cell_type", params=QUICK))
+    known = backed.obs["cell_type"].notna()
+    agree = backed.obs["kratos_cell_type"].astype(str)[known] == backed.obs["cell_type"].astype(str)[known]
+    assert agree.mean() > 0.9
