@@ -17,10 +17,13 @@ CLAIMS_SCHEMA = str(PROJECT / "config" / "schemas" / "claims.schema.yaml")
 # A relative name starts at the repository. Claims are read now: an error in an input function would go unnoticed where
 # an old results/claims.csv exists.
 CLAIMS_FILE = str(PROJECT / config["claims"]) if config.get("claims") else ""
+DEVIATIONS_FILE = str(PROJECT / config["measured_deviations"]) if config.get("measured_deviations") else ""
 try:
     check_config(config, read_schema(SCHEMA))
     CLAIMS = read_claims(CLAIMS_FILE, read_schema(CLAIMS_SCHEMA)) if CLAIMS_FILE else {}
     check_references(CLAIMS, config, CLAIMS_FILE)
+    if DEVIATIONS_FILE and not Path(DEVIATIONS_FILE).is_file():
+        raise KratosError(f"config: measured_deviations: {DEVIATIONS_FILE} is not there: name a ledger, or set it to ''")
     validate(config, str(SCHEMA))
     VARIANTS = variants(config, read_schema(SCHEMA))
 except KratosError as error:

@@ -58,7 +58,7 @@ def shown_deviations():
     """The deviation ledger for the report page: the run's own, or the committed one."""
     if config["deviations"]:
         return "results/tables/deviations.csv"
-    return str(PROJECT / config["measured_deviations"]) if config["measured_deviations"] else []
+    return DEVIATIONS_FILE or []
 
 
 def deviations_with_numbers():

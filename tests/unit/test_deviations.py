@@ -132,6 +132,23 @@ def test_the_shipped_ledger_expands(project, schema, filled):
     assert len({entry["point"] for entry in numbers}) >= 16
 
 
+def test_the_committed_ledger_is_that_of_the_shipped_configuration(project, filled):
+    """Every entry, metric and published number; a changed config/deviations.yaml asks for `make deviations`."""
+    plan = ledger_plan(filled(shipped(project)))
+    committed = pd.read_csv(project / "results" / "golden" / "paper" / "deviations.csv")
+    assert committed.columns.tolist() == COLUMNS
+    wanted = [
+        (line["deviation"], line["switch"], subject, metric)
+        for line in plan["lines"]
+        for _, subject, metric, *_ in line["shown"] or [("", "", "")]
+    ]
+    kept = committed[["deviation", "switch", "subject", "metric"]].fillna("")
+    assert [tuple(row) for row in kept.itertuples(index=False)] == wanted
+    measured_rows = committed[committed["metric"].notna()]
+    numbers = measured_rows[["paper_value", "other_value", "difference", "low", "high", "seeds"]]
+    assert np.isfinite(numbers.to_numpy()).all()
+
+
 def test_the_ledger_s_defaults_are_the_paper_s_configuration(project, filled):
     """Its paper side is what the paper's tables are made with, but for the size of the panels and the seeds."""
     ours = filled(shipped(project))
