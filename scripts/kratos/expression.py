@@ -1,18 +1,20 @@
 """What a user's matrix holds, counts or log-normalised values, and how it becomes log-normalised."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from kratos.cells import check_names, check_values, first_entry
 from kratos.datasets._counts import log_normalize, whole_counts
-from kratos.errors import KratosError
-from kratos.matrices import on_disk, row_blocks, row_sums
-from kratos.stored import SomeRows, stored_matrix, unnamed_file, write_block
+from kratos.errors import KratosError, first_line
+from kratos.matrices import memory_bytes, on_disk, row_blocks, row_sums
+from kratos.stored import SomeRows, check_room, stored_matrix, unnamed_file, write_block
 
 Values = Literal["auto", "counts", "lognorm"]
 
@@ -77,9 +79,20 @@ def log_normalised(adata: ad.AnnData, matrix: Any, values: Values, name: str) ->
         return Expression(layers["X"], layers.get("layers/counts"), said)
     file = unnamed_file()
     for start, block in row_blocks(matrix):
-        for key, layer in to_layers(adata[start : start + block.shape[0]], block, name).items():
-            write_block(file, key, layer, compression="lzf")
+        _spill(file, to_layers(adata[start : start + block.shape[0]], block, name), name)
     return Expression(*(stored_matrix(file, key) if key in file else None for key in ("X", "layers/counts")), said)
+
+
+def _spill(file: h5py.File, layers: Mapping[str, Any], name: str) -> None:
+    try:
+        check_room(file, sum(map(memory_bytes, layers.values())))
+        for key, layer in layers.items():
+            write_block(file, key, layer, compression="lzf")
+    except OSError as error:
+        raise KratosError(
+            f"{name}: the cells do not fit into {file.filename} ({first_line(error)}), where they are kept meanwhile; "
+            "set TMPDIR to a folder with room (in a workflow: --default-resources tmpdir=FOLDER)"
+        ) from error
 
 
 def _counts(adata: ad.AnnData, matrix: Any, name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from anndata.io import read_elem, sparse_dataset
 from scipy import sparse
 
-from kratos.errors import KratosError
+from kratos.errors import KratosError, first_line
 from kratos.stored import ON_DISK_ABOVE, dense_bytes_of, stored_matrix
 
 BLOCK_VALUES = 2**25
@@ -37,21 +37,21 @@ def whole_h5ad(path: str | Path) -> Iterator[Path]:
     except Exception as error:  # h5py and anndata raise many kinds for a damaged file
         if _of_another_version(error):
             raise KratosError(
-                f"{path} is in a format that anndata {ad.__version__} does not read ({_first_line(error)}); "
+                f"{path} is in a format that anndata {ad.__version__} does not read ({first_line(error)}); "
                 "write it again with this version, or install the one that wrote it"
             ) from error
-        raise KratosError(
-            f"{path} ({path.stat().st_size:,} bytes) is not a whole h5ad file ({_first_line(error)}); "
-            "delete it and make it again"
-        ) from error
+        raise _not_whole(path, error) from error
+
+
+def _not_whole(path: Path, error: BaseException) -> KratosError:
+    return KratosError(
+        f"{path} ({path.stat().st_size:,} bytes) is not a whole h5ad file ({first_line(error)}); "
+        "delete it and make it again"
+    )
 
 
 def _of_another_version(error: BaseException) -> bool:
     return type(error).__name__ == "IORegistryError" or "No read method registered" in str(error)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]
 
 
 @contextmanager
@@ -83,7 +83,10 @@ def matrix_of(path: str | Path, layer: str = "X", on_disk_above: int = ON_DISK_A
     with file:
         with whole_h5ad(path):
             adata = _read_matrix(file, path, layer, on_disk_above)
-        yield adata
+        try:
+            yield adata
+        except OSError as error:  # a matrix on disk is read while it is used
+            raise _not_whole(path, error) from error
 
 
 def _read_matrix(file: h5py.File, path: Path, layer: str, on_disk_above: int) -> ad.AnnData:

@@ -35,6 +35,11 @@ def row_blocks(x: Any, rows: int = ROWS) -> Iterator[tuple[int, Any]]:
         yield start, x[start : start + rows]
 
 
+def memory_bytes(x: Any) -> int:
+    """Bytes that a matrix in memory takes, dense or CSR."""
+    return x.data.nbytes + x.indices.nbytes + x.indptr.nbytes if sparse.issparse(x) else x.nbytes
+
+
 def row_sums(x: Any) -> np.ndarray:
     """Sums over the columns of a matrix (n, p) in memory or on disk, (n,) float64."""
     return np.concatenate([np.asarray(rows.sum(axis=1, dtype=np.float64)).ravel() for _, rows in row_blocks(x)])

@@ -1,5 +1,7 @@
 """Matrices that stay in their HDF5 file: read and written in blocks of rows, since they are too large for memory."""
 
+import errno
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ import numpy as np
 from scipy import sparse
 
 from kratos.errors import KratosError
-from kratos.matrices import on_disk
+from kratos.matrices import ROWS, on_disk
 
 # Bytes that the cells would take as dense float32; above, they stay on disk. The paper's data sets lie below 0.25 GB.
 ON_DISK_ABOVE = 2**29
+# Bytes that HDF5 may hold back or add to what it is given.
+MARGIN = 2**22
 # Values per HDF5 chunk of a sparse matrix: a hundred cells or so, lest a random block reads much that it does not use.
 CHUNK = 2**15
 
@@ -68,14 +72,29 @@ class SomeRows:
     def __getitem__(self, chosen: slice) -> Any:
         """The rows, dense or sparse."""
         rows = self._rows[chosen]
-        # Rows between them are read as well, for a list of single rows is read far more slowly.
-        return self._matrix[rows[0] : rows[-1] + 1][rows - rows[0]] if len(rows) else self._matrix[0:0]
+        # Single rows are read far more slowly than all between them, of which a block at a time is held.
+        ends = np.flatnonzero(np.diff(rows // ROWS)) + 1
+        parts = [self._matrix[own[0] : own[-1] + 1][own - own[0]] for own in np.split(rows, ends) if len(own)]
+        if len(parts) < 2:
+            return parts[0] if parts else self._matrix[0:0]
+        return sparse.vstack(parts, format="csr") if sparse.issparse(parts[0]) else np.concatenate(parts)
 
 
 def unnamed_file() -> h5py.File:
     """An HDF5 file to write, in the folder that TMPDIR names, whose room is free again when the process ends."""
-    with tempfile.TemporaryDirectory(prefix="kratos-") as folder:
+    # A network file system keeps the name of an open file, and with it the folder.
+    with tempfile.TemporaryDirectory(prefix="kratos-", ignore_cleanup_errors=True) as folder:
         return h5py.File(Path(folder) / "cells.h5", "w")
+
+
+def check_room(file: h5py.File, size: int) -> None:
+    """Raise an `OSError` where the file's disk has no room for `size` bytes more.
+
+    HDF5 writes later than it is told to, and an error then may pass unnoticed.
+    """
+    disk = os.fstatvfs(file.id.get_vfd_handle())
+    if disk.f_bavail * disk.f_frsize < size + MARGIN:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def set_apart(adata: ad.AnnData) -> tuple[ad.AnnData, dict[str, Any]]:

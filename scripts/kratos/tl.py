@@ -150,6 +150,7 @@ def rank_genes(
     True
     >>> plot = sc.pl.rank_genes_groups_dotplot(adata, n_genes=3, dendrogram=False, show=False)
     """
+    _check_copy(adata, copy)
     spec = method_named(method, dict(params or {}))
     cells = _cells(adata, groupby, layer, values)
     step_seed = derive_seed("tl", method, seed)
@@ -240,6 +241,7 @@ def predict(
     """
     from kratos.cells import check_names
 
+    _check_copy(adata, copy)
     fitted = load_model(model) if isinstance(model, str | Path) else model
     check_names(adata, "adata")
     expression = log_normalised(adata, _matrix(adata, layer), values, "adata")
@@ -251,11 +253,17 @@ def predict(
     return target if copy else None
 
 
+def _check_copy(adata: AnnData, copy: bool) -> None:
+    if copy and adata.isbacked:
+        raise KratosError("adata is backed by a file and is not copied in memory: leave out `copy`")
+
+
 def _matrix(adata: AnnData, layer: str | None) -> Any:
     if layer is None:
         if adata.X is None:
             raise KratosError("adata: X is empty; set `layer`")
-        return adata.X
+        # Of a matrix that is stored by genes no block of cells can be read.
+        return adata.X.to_memory() if getattr(adata.X, "format", "") == "csc" and adata.isbacked else adata.X
     if layer not in adata.layers:
         raise KratosError(f"adata: no layer {layer!r} (layers: {', '.join(adata.layers) or 'none'})")
     return adata.layers[layer]

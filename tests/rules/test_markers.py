@@ -46,14 +46,14 @@ def test_a_run_s_model_labels_cells_as_the_run_did(finished, found, planted_coun
 
 def test_page_and_summary_say_what_the_file_held(finished):
     page = finished.path("planted", "0", "markers.html").read_text(encoding="utf-8")
-    said = "The file holds counts (detected: all values are whole numbers)"
+    said = "Your file holds counts (detected: all values are whole numbers)"
     assert said in page
     assert "Net_ig" in page
     assert "Rare (3 cells)" in page
     summary = finished.path("summary.txt").read_text(encoding="utf-8")
     assert said in summary
     assert "results/planted/0/markers.html (in a browser)" in summary
-    assert said.removeprefix("The file holds ") in (finished.folder / "logs" / "planted" / "cells.log").read_text()
+    assert said.removeprefix("Your file holds ") in (finished.folder / "logs" / "planted" / "cells.log").read_text()
 
 
 def test_the_page_s_areas_are_those_of_the_rows(finished):

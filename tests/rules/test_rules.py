@@ -272,5 +272,5 @@ def test_limits_of_the_config_reach_the_rules_and_their_results_state_them(new_w
     assert np.isfinite(found.obsm["X_tsne"]).all()
     page = workflow.path("planted", "0", "markers.html").read_text(encoding="utf-8")
     assert "120 cells, 60 genes, 4 cell types." in page
-    assert "Shown and in the file are 93 of them, drawn at random within each type." in page
+    assert "Genes are ranked on 93 of them, drawn at random within each type: those shown and in markers.h5ad." in page
     assert "On 63 of 120 cells, drawn at random within each type." in page

@@ -1,11 +1,14 @@
 """Cells that stay on disk: every training cell once per epoch, the weights of memory, and little memory."""
 
 import gc
+import os
 import subprocess
 import sys
+import tempfile
 from functools import partial
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,22 +19,16 @@ from kratos.cells import check_cells, fingerprint, open_cells, read_cells, write
 from kratos.datasets import h5ad
 from kratos.errors import KratosError
 from kratos.h5ad_files import matrix_of
-from kratos.matrices import ROWS, on_disk
+from kratos.matrices import ROWS, on_disk, row_blocks, to_dense
 from kratos.models import batches, classifier
 from kratos.models.base import CellModel, apply_in_batches
 from kratos.models.batches import MemoryCells, StoredCells
 from kratos.models.classifier import fit
+from kratos.stored import SomeRows, stored_matrix
 from kratos.threads import one_thread
 
 CPU = torch.device("cpu")
 SMALL = {"hidden": [16, 8], "learning_rate": 0.01, "batch_size": 16, "device": "cpu"}
-
-
-@pytest.fixture(autouse=True)
-def closed_files():
-    """h5py may crash where Python's garbage collection closes a file in the middle of closing another."""
-    yield
-    gc.collect()
 
 
 def weights(model):
@@ -282,6 +279,81 @@ def test_a_wrong_value_in_any_block_is_named(many, tmp_path, cell, value, values
         h5ad.load(path=str(tmp_path / "user.h5ad"), label="kind", values=values)
 
 
+@pytest.mark.parametrize("chosen", [[], [0], [3, 4, 5000, 9999, 12287], range(0, 12288, 3), range(12288)])
+def test_some_rows_are_those_of_the_matrix_and_no_more_than_a_block_is_read_at_once(many, tmp_path, chosen):
+    many.write_h5ad(tmp_path / "user.h5ad")
+    rows = np.array([r for r in chosen if r < many.n_obs], dtype=int)
+    spans = []
+
+    class Watched:
+        shape = many.shape
+
+        def __getitem__(self, part):
+            spans.append(part.stop - part.start)
+            return stored[part]
+
+    with h5py.File(tmp_path / "user.h5ad") as file:
+        stored = stored_matrix(file, "X")
+        found = [block for _, block in row_blocks(SomeRows(Watched(), rows), rows=1000)]
+    whole = to_dense(many.X)
+    got = np.concatenate([to_dense(block) for block in found]) if found else whole[:0]
+    np.testing.assert_array_equal(got, whole[rows])
+    assert max(spans, default=0) <= ROWS
+
+
+@pytest.mark.usefixtures("on_disk_from_0")
+def test_a_large_file_with_few_labelled_cells_has_those(many, tmp_path):
+    many.obs["kind"] = many.obs["kind"].where(np.arange(many.n_obs) % 7 == 3)
+    many.write_h5ad(tmp_path / "user.h5ad")
+    adata = h5ad.load(path=str(tmp_path / "user.h5ad"), label="kind")
+    kept = np.flatnonzero(many.obs["kind"].notna())
+    np.testing.assert_array_equal(adata.layers["counts"][:].toarray(), to_dense(many.X)[kept])
+    assert adata.obs_names.tolist() == many.obs_names[kept].tolist()
+
+
+@pytest.mark.parametrize("above", [0, 2**29])
+def test_a_file_without_any_label_says_so(many, tmp_path, above, monkeypatch):
+    monkeypatch.setattr(h5ad, "matrix_of", partial(matrix_of, on_disk_above=above))
+    many.obs["kind"] = pd.Series(None, index=many.obs_names, dtype=object)
+    many.obs["kind"] = pd.Categorical(many.obs["kind"], categories=["a"])
+    many.write_h5ad(tmp_path / "user.h5ad")
+    with pytest.raises(KratosError, match=r"no cell has a value in obs\['kind'\]; set `label`"):
+        h5ad.load(path=str(tmp_path / "user.h5ad"), label="kind")
+
+
+@pytest.mark.usefixtures("on_disk_from_0")
+def test_a_damaged_part_of_a_large_file_is_said(many, tmp_path):
+    path = tmp_path / "user.h5ad"
+    many.write_h5ad(path, compression="gzip")
+    with h5py.File(path) as file:
+        values = file["X"]["data"] if isinstance(file["X"], h5py.Group) else file["X"]
+        chunk = values.id.get_chunk_info(values.id.get_num_chunks() - 1)
+    with path.open("r+b") as file:
+        file.seek(chunk.byte_offset)
+        file.write(b"\0" * chunk.size)
+    with pytest.raises(KratosError, match=r"user\.h5ad .* is not a whole h5ad file .*; delete it and make it again"):
+        h5ad.load(path=str(path), label="kind")
+
+
+@pytest.mark.usefixtures("on_disk_from_0")
+def test_a_full_folder_for_temporary_files_is_named_with_the_remedy(many, tmp_path, monkeypatch):
+    """On a file system with room for the first block, where this user may mount one."""
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", str(small)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no right to mount a file system")
+    monkeypatch.setattr(tempfile, "tempdir", str(small))
+    wide = ad.AnnData(np.random.default_rng(0).random((many.n_obs, 960)).astype(np.float32), obs=many.obs)
+    wide.write_h5ad(tmp_path / "user.h5ad")
+    try:
+        with pytest.raises(KratosError, match=r"do not fit into .*small.*set TMPDIR to a folder with room"):
+            h5ad.load(path=str(tmp_path / "user.h5ad"), label="kind")
+    finally:
+        gc.collect()
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
 @pytest.mark.usefixtures("on_disk_from_0")
 def test_a_large_file_without_the_label_is_named(many, tmp_path):
     many.write_h5ad(tmp_path / "user.h5ad")
@@ -299,6 +371,7 @@ import numpy as np
 from kratos.cells import open_cells
 from kratos.models.base import apply_in_batches
 from kratos.models.classifier import fit
+from kratos.stored import SomeRows, stored_matrix
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -109,9 +109,11 @@ def about(adata: ad.AnnData, minimum_cells: int, shown: int) -> list[str]:
     sizes = adata.obs["cell_type"].astype(str).value_counts()
     lines = [f"{adata.n_obs:,} cells, {adata.n_vars:,} genes, {len(sizes)} cell types."]
     if shown < adata.n_obs:
-        lines.append(f"Shown and in the file are {shown:,} of them, drawn at random within each type.")
+        lines.append(
+            f"Genes are ranked on {shown:,} of them, drawn at random within each type: those shown and in markers.h5ad."
+        )
     if adata.uns.get("values"):
-        lines.append(f"The file holds {adata.uns['values']}.")
+        lines.append(f"Your file holds {adata.uns['values']}.")
     dropped, empty = int(adata.uns.get("cells_without_label", 0)), int(adata.uns.get("cells_without_counts", 0))
     if dropped:
         lines.append(f"{dropped:,} cells without a cell type were dropped.")

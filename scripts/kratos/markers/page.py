@@ -13,7 +13,7 @@ import pandas as pd
 from kratos.markers import plots
 from kratos.tables import clustering, small_panels
 
-PROTOCOLS = {"heldout": "scored on test cells", "crossval": "cross-validated on all cells"}
+PROTOCOLS = {"heldout": "scored on test cells", "crossval": "cross-validated"}
 GENES_LISTED = 15
 PANEL = 10
 """Size of the panel that is shown for every type."""
@@ -97,8 +97,8 @@ def evaluation_tables(rows: Mapping[str, pd.DataFrame], titles: Mapping[str, Map
         kept = redundancy[(redundancy["note"] == "") & (redundancy["n_genes"] <= small_panels.LARGEST)]
         wide = kept.pivot_table(index="method", columns="n_genes", values="value", sort=False)
         wide = wide[sorted(wide.columns)].rename(columns=lambda k: f"top {k}").rename(index=titles["methods"])
-        caption = "Mean Pearson correlation between the top genes of a type in all cells; mean over types. Low is good."
-        caption += _sampled(redundancy)
+        caption = "Mean Pearson correlation between the top genes of a type over all types' cells; mean over types."
+        caption += f" Low is good.{_sampled(redundancy)}"
         tables.append(_table("Redundancy of the top genes", caption, wide.rename_axis(columns=None).reset_index()))
     if len(rows["clustering"]):
         frame = clustering.tabulate(rows["clustering"], titles).drop(columns=["dataset", "seeds"])
@@ -131,7 +131,7 @@ def _by_type(auroc: pd.DataFrame, titles: Mapping[str, Mapping[str, str]]) -> li
     frame = wide.rename_axis(index="cell type", columns=None).reset_index()
     if len(notes):
         frame["not evaluated"] = frame["cell type"].map(notes).fillna("")
-    caption = f"AUROC of the top {' to '.join(map(str, sizes))} genes, {PROTOCOLS[protocol]}."
+    caption = f"AUROC of the top {' to '.join(map(str, sizes))} genes, {PROTOCOLS[protocol]}.{_sampled(own)}"
     return [_table("By cell type", caption, frame)]
 
 
