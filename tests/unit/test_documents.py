@@ -7,6 +7,7 @@ import sys
 import tomllib
 
 import numpy as np
+import pandas as pd
 import pytest
 
 
@@ -76,3 +77,33 @@ def test_an_installed_library_has_what_it_imports_and_reads(project):
     shipped = {path for pattern in patterns for path in library.glob(pattern)}
     kept = {path for path in library.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert {path for path in kept if path.suffix != ".py"} == shipped
+
+
+@pytest.mark.parametrize(
+    ("deviation", "subject", "metric", "sentence"),
+    [
+        (
+            "cells",
+            "Kratos",
+            "ari",
+            "On all cells, most of them trained on, ARI is {code:.2f}; on test cells it is {paper:.2f}.",
+        ),
+        (
+            "per_cell_scaled_simulated",
+            "Kratos_cw",
+            "noise genes in the top 20",
+            "{paper:.1f} are noise with the former and {code:.1f} with the latter (the paper: {published:g})",
+        ),
+        ("output", "Kratos_cw", "AUROC at the top 1 %, heldout", "falls from {paper:.2f} to {code:.2f}."),
+        ("ig_times_input", "Kratos_ig", "AUROC at the top 1 %, heldout", "AUROC falls from {paper:.2f} to {code:.2f}"),
+        ("ig_times_input", "Kratos_ig", "redundancy at the top 1 %", "redundancy from {paper:.2f} to {code:.2f}."),
+    ],
+)
+def test_the_readme_quotes_the_committed_deviations(project, deviation, subject, metric, sentence):
+    rows = pd.read_csv(project / "results" / "golden" / "paper" / "deviations.csv")
+    row = rows.set_index(["deviation", "subject", "metric"]).loc[(deviation, subject, metric)]
+    said = sentence.format(paper=row["paper_value"], code=row["other_value"], published=row["published"])
+    readme = " ".join((project / "README.md").read_text(encoding="utf-8").split())
+    assert said in readme
+    beyond = (rows["beyond_chance"] == "yes").sum()
+    assert f"{rows['beyond_chance'].notna().sum()} comparisons over three seeds, {beyond} of them beyond" in readme
