@@ -353,6 +353,26 @@ def test_a_full_disk_is_recognised_when_a_library_hides_it(tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_only_can_be_read_is_named_with_the_remedy(tmp_path, monkeypatch, capsys):
+    """`make run OUT=folder`, as its first step says it."""
+    (tmp_path / "my.h5ad").touch()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    root = os.geteuid() == 0
+    if root and subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)], check=False).returncode:
+        pytest.skip("no right to mount a file system")
+    folder.chmod(0o555) if not root else None
+    monkeypatch.setattr(
+        sys, "argv", ["run_config", "--data", str(tmp_path / "my.h5ad"), "--output", str(folder / "config.yaml")]
+    )
+    try:
+        assert run_config.main() == os.EX_USAGE
+        assert "config.yaml cannot be written" in (said := capsys.readouterr().err)
+        assert "choose a folder that can be written" in said
+    finally:
+        subprocess.run(["umount", str(folder)], check=True) if root else folder.chmod(0o755)
+
+
 FULL = """
 import sys
 import anndata as ad, numpy as np
