@@ -13,6 +13,7 @@ from kratos.cells import assign_split
 from kratos.explain.ranking import explain_types
 from kratos.models import ace, classifier
 from kratos.models.base import apply_in_batches
+from kratos.plugins import available, plugin
 from kratos.threads import one_thread
 
 
@@ -91,3 +92,16 @@ def test_the_number_of_threads_is_restored_after_an_error():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("ranker", available("rank"))
+def test_rankers_give_the_same_bits_with_one_and_two_threads(cells, ranker):
+    before, rankings = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            with threadpool_limits(threads):
+                rankings.append(plugin("rank", ranker).rank(cells.copy(), seed=5))
+    finally:
+        torch.set_num_threads(before)
+    pd.testing.assert_frame_equal(*rankings, check_exact=True)
