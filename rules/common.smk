@@ -23,7 +23,9 @@ try:
     CLAIMS = read_claims(CLAIMS_FILE, read_schema(CLAIMS_SCHEMA)) if CLAIMS_FILE else {}
     check_references(CLAIMS, config, CLAIMS_FILE)
     if DEVIATIONS_FILE and not Path(DEVIATIONS_FILE).is_file():
-        raise KratosError(f"config: measured_deviations: {DEVIATIONS_FILE} is not there: name a ledger, or set it to ''")
+        raise KratosError(
+            f"config: measured_deviations: {DEVIATIONS_FILE} is not there: name a ledger, or set it to ''"
+        )
     validate(config, str(SCHEMA))
     VARIANTS = variants(config, read_schema(SCHEMA))
 except KratosError as error:
