@@ -113,3 +113,9 @@ def test_a_claims_file_that_is_not_there_is_named(workflow):
     result = workflow.run("--dry-run", config={**workflow.config, "claims": "config/no_claims.yaml"})
     assert result.returncode != 0
     assert "config/no_claims.yaml is not there" in result.stdout
+
+
+def test_a_deviation_ledger_that_is_not_there_is_named_with_the_remedy(workflow):
+    result = workflow.run("--dry-run", config={**workflow.config, "measured_deviations": "results/none.csv"})
+    assert result.returncode != 0
+    assert "results/none.csv is not there: name a ledger, or set it to ''" in result.stdout
