@@ -52,7 +52,7 @@ test: env
 slurm-test: env
 	$(BIN)/pytest -q -m slurm tests/slurm
 
-# Hours on 1, 4, 16 and 64 nodes, from the measured times of a finished run (ESTIMATE: its folder).
+# Minutes on 1, 4, 16 and 64 nodes, from the measured times of a finished run (ESTIMATE: its folder).
 ESTIMATE := .
 cluster-estimate: env
 	PYTHONPATH=scripts $(BIN)/python bench/makespan.py $(ESTIMATE)

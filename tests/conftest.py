@@ -1,7 +1,9 @@
 """Shared fixtures; tests marked ``mirror`` need the folder that KRATOS_MIRROR names."""
 
 import copy
+import functools
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -158,6 +160,8 @@ class Workflow:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # A shell starts what it runs in the background deaf to Ctrl-C, and the tests may run there.
+            preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *arguments, config=None):

@@ -15,6 +15,7 @@ import yaml
 import report_page
 from kratos.files import read_json
 from kratos.receipts import NOT_RECORDED, file_digest
+from kratos.tables.deviations import COLUMNS
 
 pytestmark = pytest.mark.workflow
 
@@ -146,8 +147,10 @@ def page_file(finished, tmp_path_factory):
     claims = pd.read_csv(io.StringIO(CLAIMS), names=columns)
     claims = claims.assign(quote="its words", unit="", tolerance=0.05, tolerance_reason="two standard deviations")
     claims.to_csv(folder / "claims.csv", index=False)
-    deviations = pd.DataFrame({"point": [f"point {i}" for i in range(20)], "difference": range(20)})
-    deviations.to_csv(folder / "deviations.csv", index=False)
+    deviations = pd.DataFrame({"deviation": [f"switch {i}" for i in range(20)], "difference": range(20)})
+    deviations = deviations.reindex(columns=COLUMNS).assign(metric="ari", paper="words of the paper")
+    silent = pd.DataFrame({"deviation": ["loss"], "note": ["no numbers, as a constant factor does nothing"]})
+    pd.concat([deviations, silent]).to_csv(folder / "deviations.csv", index=False)
     shutil.copytree(finished.path(), folder / "results")
     shutil.copytree(finished.folder / "benchmarks", folder / "benchmarks")
     titles = {"datasets": {"planted": "Planted"}, "methods": {"net_ig": "Net_ig", "random": "Random"}, "models": {}}
@@ -254,12 +257,16 @@ def test_tables_are_sorted_by_their_numbers_with_the_keyboard(opened):
     header.locator("button").focus()
     opened.keyboard.press("Enter")
     assert header.get_attribute("aria-sort") == "ascending"
-    assert first.inner_text().split("\t")[-1] == "0"
+    assert first.inner_text().split("\t")[0] == "switch 0"
     opened.keyboard.press("Enter")
     assert header.get_attribute("aria-sort") == "descending"
-    assert first.inner_text().split("\t")[-1] == "19"
-    opened.locator("#deviations input[type=search]").fill("point 17")
-    assert opened.locator("#deviations tbody tr:visible").count() == 1
+    assert first.inner_text().split("\t")[0] == "switch 19"
+    opened.locator("#deviations input[type=search]").fill("switch 17")
+    numbers, settings = opened.locator("#deviations table").all()
+    assert numbers.locator("tbody tr:visible").count() == 1
+    # Each setting once, also one without numbers.
+    assert settings.locator("tbody tr").count() == 21
+    assert "no numbers, as a constant factor" in settings.inner_text()
 
 
 @BROWSER

@@ -162,7 +162,7 @@ def page(
             data_overview=view(overview(data)),
             claims=ledger,
             verdicts=[(v, icon, sum(claim["verdict"] == v for claim in ledger)) for v, icon in VERDICTS.items()],
-            deviations=view(pd.read_csv(deviations)) if deviations else None,
+            deviations=_deviation_views(pd.read_csv(deviations)) if deviations else None,
             deviations_of="" if config.get("deviations") else config.get("measured_deviations", ""),
             receipts=_receipts_view(rows),
             software=view(making.software(pd.read_csv(versions, dtype=str))),
@@ -174,6 +174,15 @@ def page(
             plotly=Markup(get_plotlyjs()) if any(e.get("chart") for s in sections for e in s["entries"]) else "",
         )
     )
+
+
+def _deviation_views(ledger: pd.DataFrame) -> dict[str, View]:
+    """The ledger in two: what each setting does to the numbers, and, once each, what the settings are."""
+    names = {"deviation": "setting", "paper_value": "as in the paper", "other_value": "otherwise"}
+    described = ["deviation", "point", "paper", "code", "switch", "note"]
+    numbers = ledger.loc[ledger["metric"].notna()].drop(columns=described[1:])
+    settings = ledger[described].drop_duplicates("deviation")
+    return {"numbers": view(numbers.rename(columns=names)), "settings": view(settings.rename(columns=names))}
 
 
 def _receipts_view(rows: pd.DataFrame) -> View:
