@@ -14,7 +14,7 @@ def project_folder():
     """
     here = workflow.current_basedir
     if hasattr(here, "hosted_repo"):
-        folders = ["scripts", "config", "report", "results/golden/paper"]
+        folders = ["scripts", "config", "report", "results/golden/paper/deviations.csv"]
         listing = here.hosted_repo.repo.git.ls_tree("-r", "--name-only", here.ref, *folders)
         paths = [workflow.sourcecache.get_path(here.join(f"../{file}")) for file in listing.splitlines()]
         return Path(os.path.commonpath(paths))
