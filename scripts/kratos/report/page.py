@@ -181,6 +181,9 @@ def _deviation_views(ledger: pd.DataFrame) -> dict[str, View]:
     names = {"deviation": "setting", "paper_value": "as in the paper", "other_value": "otherwise"}
     described = ["deviation", "point", "paper", "code", "switch", "note"]
     numbers = ledger.loc[ledger["metric"].notna()].drop(columns=described[1:])
+    # What the eye looks for stands first.
+    last = ["dataset", "seeds"]
+    numbers = numbers[[*numbers.columns.drop(last), *last]]
     settings = ledger[described].drop_duplicates("deviation")
     return {"numbers": view(numbers.rename(columns=names)), "settings": view(settings.rename(columns=names))}
 
